@@ -1,0 +1,18 @@
+//! The shared core of Dilux: models, planners, and the storage ports with their adapters.
+//!
+//! `model`, `schedule` and `retention` are pure. Everything that touches the outside world sits
+//! behind a port in `storage` or `secret`, or behind [`clock::Clock`].
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod model;
+pub mod random;
+pub mod repository;
+pub mod schedule;
+pub mod secret;
+pub mod storage;
+pub mod telemetry;
+pub mod transfer;
+
+pub use error::{Error, Result};

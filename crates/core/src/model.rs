@@ -1,0 +1,35 @@
+//! The domain: engines, databases, policies, jobs, backups. Pure: no I/O, no clock, no storage.
+
+mod audit;
+mod backup;
+mod credentials;
+mod database;
+mod engine;
+mod fingerprint;
+mod id;
+mod job;
+mod manifest;
+mod name;
+mod policy;
+mod settings;
+mod tool;
+
+pub use audit::{AuditAction, AuditEntry, AuditResourceType, AuditStatus};
+pub use backup::{Backup, BackupStatus};
+pub use credentials::{AuthMethod, Credentials};
+pub use database::{CredentialSource, Database, PolicySource};
+pub use engine::Engine;
+pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
+pub use id::{AuditId, BackupId, DatabaseId, EngineId, InvalidId, JobId, PolicyId, WorkerId};
+pub use job::{
+    BackupWork, InvalidTransition, Job, JobState, Lease, Progress, RestoreWork, Stage, Trigger,
+    Work,
+};
+pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
+pub use name::{DatabaseName, EngineType, Host, InvalidName, Label, Port, UserName};
+pub use policy::{
+    BackupPolicy, Compression, DayOfMonth, DayOfWeek, HourlyInterval, InvalidPolicy, KeepCount,
+    Month, Tier, TierSchedule, TierRule, TimeOfDay,
+};
+pub use settings::AppSettings;
+pub use tool::{ServerIdentity, ToolIdentity};

@@ -1,0 +1,132 @@
+//! Audit entries: who did what to which resource, and with what result.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::AuditId;
+
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name on the wire and in rows.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// Reads the name used on the wire.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+    };
+}
+
+wire_enum!(
+    /// What was done.
+    AuditAction {
+        /// Something of another resource type was created (documented for engines).
+        Create = "create",
+        /// Something of another resource type was changed.
+        Update = "update",
+        /// Something of another resource type was deleted.
+        Delete = "delete",
+        /// A database was registered.
+        DatabaseCreated = "database_created",
+        /// A database was changed.
+        DatabaseUpdated = "database_updated",
+        /// A database was removed.
+        DatabaseDeleted = "database_deleted",
+        /// A connection was tested.
+        DatabaseTestConnection = "database_test_connection",
+        /// Databases of an engine were discovered.
+        EngineDiscovered = "engine_discovered",
+        /// A backup was asked for by hand.
+        BackupTriggered = "backup_triggered",
+        /// A backup was committed.
+        BackupCompleted = "backup_completed",
+        /// A backup failed for good.
+        BackupFailed = "backup_failed",
+        /// A link to a backup was given out, or its bytes.
+        BackupDownloaded = "backup_downloaded",
+        /// A restore was asked for.
+        RestoreTriggered = "restore_triggered",
+        /// A restore ended well.
+        RestoreCompleted = "restore_completed",
+        /// A restore failed.
+        RestoreFailed = "restore_failed",
+        /// A job was cancelled.
+        JobCancelled = "job_cancelled",
+    }
+);
+
+wire_enum!(
+    /// What it was done to.
+    AuditResourceType {
+        /// A backup.
+        Backup = "backup",
+        /// A database.
+        Database = "database",
+        /// An engine.
+        Engine = "engine",
+        /// A policy.
+        Policy = "policy",
+        /// A user.
+        User = "user",
+        /// The settings.
+        Settings = "settings",
+        /// An access request.
+        AccessRequest = "access_request",
+    }
+);
+
+wire_enum!(
+    /// Whether it worked.
+    AuditStatus {
+        /// Yes.
+        Success = "success",
+        /// No.
+        Failed = "failed",
+    }
+);
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    /// Id.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who: a user id, or `system` for the services themselves.
+    pub user_id: String,
+    /// Their e-mail, or the service's name.
+    pub user_email: String,
+    /// What.
+    pub action: AuditAction,
+    /// To what kind of thing.
+    pub resource_type: AuditResourceType,
+    /// To which.
+    pub resource_id: String,
+    /// Its label at the time.
+    pub resource_name: String,
+    /// Particulars by action.
+    pub details: Map<String, Value>,
+    /// Whether it worked.
+    pub status: AuditStatus,
+    /// Why not.
+    pub error_message: Option<String>,
+    /// From where.
+    pub ip_address: Option<IpAddr>,
+}

@@ -1,0 +1,61 @@
+//! Engine: a registered database server.
+
+use jiff::Timestamp;
+
+use super::{AuthMethod, EngineId, EngineType, Host, Label, PolicyId, Port, UserName};
+use crate::secret::SecretName;
+
+/// A registered database server. Its secret is in the secret store, never here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Id.
+    pub id: EngineId,
+    /// Label.
+    pub name: Label,
+    /// Type.
+    pub engine_type: EngineType,
+    /// Host.
+    pub host: Host,
+    /// Port.
+    pub port: Port,
+    /// How databases of this engine sign in, unless they have their own way.
+    pub auth_method: Option<AuthMethod>,
+    /// Account.
+    pub username: Option<UserName>,
+    /// Where the password or connection string is kept.
+    pub secret: Option<SecretName>,
+    /// Policy that its databases may inherit.
+    pub policy_id: Option<PolicyId>,
+    /// Whether it has credentials to discover databases with.
+    pub discovery_enabled: bool,
+    /// Last successful discovery.
+    pub last_discovery: Option<Timestamp>,
+    /// Creation.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// Who created it.
+    pub created_by: Option<String>,
+}
+
+impl Engine {
+    /// The name under which the secret store keeps this engine's secret.
+    pub fn secret_name(id: &EngineId) -> String {
+        format!("dilux-engine-{}", key_vault_text(id.as_str()))
+    }
+
+    /// Whether it can sign in.
+    pub fn has_credentials(&self) -> bool {
+        match self.auth_method {
+            Some(AuthMethod::UserPassword) => self.username.is_some() && self.secret.is_some(),
+            Some(AuthMethod::ConnectionString) => self.secret.is_some(),
+            Some(AuthMethod::ManagedIdentity | AuthMethod::AzureAd) => true,
+            None => false,
+        }
+    }
+}
+
+/// An id with the characters that a secret's name may hold; `_` and `.` become `-`.
+pub(super) fn key_vault_text(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}

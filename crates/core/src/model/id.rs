@@ -1,0 +1,180 @@
+//! Ids: opaque texts that are safe as row keys, blob name parts and path segments.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::random::{Random, uuid_text};
+
+/// Why an id was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1–{MAX_ID_LENGTH} letters, digits, '-', '_' or '.', starting with a letter or digit")]
+pub struct InvalidId;
+
+/// Longest id of any kind. Two of them and an inverted tick fit easily into a key of 1 KiB.
+const MAX_ID_LENGTH: usize = 128;
+
+fn check(text: &str) -> Result<(), InvalidId> {
+    let is_valid = text.len() <= MAX_ID_LENGTH
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && !text.ends_with('.');
+    if is_valid { Ok(()) } else { Err(InvalidId) }
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                check(&text).map(|()| Self(text))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! random_id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        id_type!($(#[$doc])* $name);
+
+        impl $name {
+            /// A new id: a random UUID.
+            pub fn random(random: &dyn Random) -> Self {
+                Self(uuid_text(random))
+            }
+        }
+    };
+}
+
+random_id_type!(
+    /// Id of an engine.
+    EngineId
+);
+random_id_type!(
+    /// Id of a database. The Python product let clients choose it, so it need not be a UUID.
+    DatabaseId
+);
+random_id_type!(
+    /// Id of an audit entry.
+    AuditId
+);
+random_id_type!(
+    /// Id of one running worker process.
+    WorkerId
+);
+id_type!(
+    /// Id of a policy: a slug made of its first name.
+    PolicyId
+);
+id_type!(
+    /// Id of a job: `{database id}.{26 characters}`. The first part names the partition of its row
+    /// and the folder of its manifest, so nothing needs a second index to find a job; the second
+    /// is a hash of what is owed, so the same debt booked twice is one job.
+    JobId
+);
+id_type!(
+    /// Id of a backup. A job makes at most one backup, so new ones carry their job's id; those of
+    /// the Python product carry a UUID.
+    BackupId
+);
+
+/// Characters of the hash part of a job id: 130 bits.
+const JOB_HASH_LENGTH: usize = 26;
+
+impl JobId {
+    /// The id of the job that `key` (slot, or kind and idempotency key) owes to a database.
+    pub fn derive(database: &DatabaseId, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"v1|");
+        hash.update(database.as_str().as_bytes());
+        hash.update(b"|");
+        hash.update(key.as_bytes());
+        let text = data_encoding::BASE32_NOPAD.encode(&hash.finalize()).to_ascii_lowercase();
+        Self(format!("{database}.{}", &text[..JOB_HASH_LENGTH]))
+    }
+
+    /// The database that the job belongs to; `None` for an id that was not made here.
+    pub fn database(&self) -> Option<DatabaseId> {
+        let (database, hash) = self.0.rsplit_once('.')?;
+        (hash.len() == JOB_HASH_LENGTH).then(|| database.parse().ok()).flatten()
+    }
+}
+
+impl From<&JobId> for BackupId {
+    fn from(job: &JobId) -> Self {
+        Self(job.0.clone())
+    }
+}
+
+impl BackupId {
+    /// The job that made this backup; `None` for backups of the Python product.
+    pub fn job(&self) -> Option<JobId> {
+        let job = JobId(self.0.clone());
+        job.database().is_some().then_some(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_debt_has_the_same_job_id_and_another_has_another() {
+        let database: DatabaseId = "db-001".parse().unwrap();
+        let other: DatabaseId = "db-002".parse().unwrap();
+        let first = JobId::derive(&database, "slot|2026-01-01T02:00:00Z");
+        assert_eq!(first, JobId::derive(&database, "slot|2026-01-01T02:00:00Z"));
+        assert_ne!(first, JobId::derive(&database, "slot|2026-01-02T02:00:00Z"));
+        assert_ne!(first, JobId::derive(&other, "slot|2026-01-01T02:00:00Z"));
+        assert_eq!(first.database(), Some(database));
+    }
+
+    #[test]
+    fn an_id_with_dots_still_names_its_database() {
+        let database: DatabaseId = "crm.eu.prod".parse().unwrap();
+        assert_eq!(JobId::derive(&database, "x").database(), Some(database));
+    }
+
+    #[test]
+    fn ids_that_would_break_a_key_or_a_path_are_refused() {
+        for text in ["", "a/b", "a\\b", "a#b", "a?b", "a b", "..", ".a", "a.", "é", "a%b", "a\nb"] {
+            assert!(text.parse::<DatabaseId>().is_err(), "{text:?}");
+        }
+        assert!("a".repeat(129).parse::<DatabaseId>().is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Storage ports and their adapters.
+//!
+//! A port is a trait whose documentation is its contract; `dilux-testkit` holds one conformance
+//! suite per port that every adapter passes.
+
+mod blob;
+mod error;
+mod filter;
+mod limits;
+mod queue;
+mod retry;
+mod select;
+mod table;
+
+pub mod azure;
+pub mod embedded;
+
+pub use blob::{
+    BlobEntry, BlobName, BlobPage, BlobProperties, BlobStore, BlobVersion, BlockId, ContainerName,
+    PutCondition, PutOptions,
+};
+pub use error::{StorageError, StorageErrorKind, StorageResult};
+pub use filter::{Comparison, Filter, Property};
+pub use queue::{
+    MessageId, QueueName, QueueStore, Receipt, ReceivedMessage, SendOptions, TimeToLive,
+};
+pub use table::{
+    Condition, Continuation, ETag, Entity, EntityKey, Page, Query, StoredEntity, TableName,
+    TableOperation, TableStore, Value,
+};

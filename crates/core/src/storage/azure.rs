@@ -1,0 +1,1 @@
+//! The Azure adapter: Table, Queue, Blob, Key Vault.

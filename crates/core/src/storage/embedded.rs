@@ -1,0 +1,1 @@
+//! The embedded adapter: SQLite for tables, queue and secrets; files for blobs.

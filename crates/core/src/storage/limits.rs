@@ -1,0 +1,1 @@
+//! Decorators that refuse, before any adapter sees it, what Azure would refuse.

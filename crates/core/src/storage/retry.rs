@@ -1,0 +1,1 @@
+//! Decorators that retry transient failures: the one layer that does.
