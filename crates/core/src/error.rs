@@ -70,7 +70,10 @@ pub enum Error {
 impl Error {
     /// A single invalid field.
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldProblem { field: field.into(), reason: reason.into() }])
+        Self::Invalid(vec![FieldProblem {
+            field: field.into(),
+            reason: reason.into(),
+        }])
     }
 
     /// An internal error with its cause.
@@ -78,7 +81,10 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Internal { message: message.into(), source: Some(source.into()) }
+        Self::Internal {
+            message: message.into(),
+            source: Some(source.into()),
+        }
     }
 }
 

@@ -22,14 +22,14 @@ pub use engine::Engine;
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
 pub use id::{AuditId, BackupId, DatabaseId, EngineId, InvalidId, JobId, PolicyId, WorkerId};
 pub use job::{
-    BackupWork, InvalidTransition, Job, JobState, Lease, Progress, RestoreWork, Stage, Trigger,
-    Work,
+    BackupWork, Comparison, InvalidTransition, Job, JobState, Lease, Progress, RestoreWork, Stage,
+    Trigger, Work,
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
 pub use name::{DatabaseName, EngineType, Host, InvalidName, Label, Port, UserName};
 pub use policy::{
     BackupPolicy, Compression, DayOfMonth, DayOfWeek, HourlyInterval, InvalidPolicy, KeepCount,
-    Month, Tier, TierSchedule, TierRule, TimeOfDay,
+    Month, Tier, TierRule, TierSchedule, TimeOfDay,
 };
 pub use settings::AppSettings;
 pub use tool::{ServerIdentity, ToolIdentity};

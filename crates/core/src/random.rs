@@ -17,7 +17,11 @@ pub type SharedRandom = Arc<dyn Random>;
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
-    #[expect(clippy::expect_used, reason = "without entropy no key, token or id is safe to make")]
+    #[expect(
+        clippy::expect_used,
+        clippy::disallowed_methods,
+        reason = "the one source of entropy; without it no key, token or id is safe to make"
+    )]
     fn fill(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the operating system provides random bytes");
     }
@@ -27,7 +31,9 @@ impl Random for SystemRandom {
 pub fn uuid_text(random: &dyn Random) -> String {
     let mut bytes = [0_u8; 16];
     random.fill(&mut bytes);
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 /// `length` random bytes as lower-case hexadecimal text.

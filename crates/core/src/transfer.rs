@@ -95,7 +95,11 @@ pub struct Failure {
 impl Failure {
     /// A failure without detail.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: String::new() }
+        Self {
+            kind,
+            message: message.into(),
+            detail: String::new(),
+        }
     }
 
     /// Adds the tool's last words, which must be redacted already; cut to 4 KiB.
@@ -107,7 +111,7 @@ impl Failure {
         while !detail.is_char_boundary(start) {
             start += 1;
         }
-        self.detail = detail[start..].to_owned();
+        detail[start..].clone_into(&mut self.detail);
         self
     }
 }

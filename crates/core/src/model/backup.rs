@@ -26,8 +26,13 @@ pub enum BackupStatus {
 
 impl BackupStatus {
     /// Every status, in the order of the documents.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::InProgress, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::InProgress,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// The name on the wire and in rows.
     pub fn as_str(self) -> &'static str {
@@ -45,11 +50,14 @@ impl FromStr for BackupStatus {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
-            InvalidName(
-                "must be one of pending, in_progress, completed, failed, cancelled".to_owned(),
-            )
-        })
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| {
+                InvalidName(
+                    "must be one of pending, in_progress, completed, failed, cancelled".to_owned(),
+                )
+            })
     }
 }
 

@@ -24,8 +24,12 @@ pub enum AuthMethod {
 
 impl AuthMethod {
     /// Every method, in the order of the documents.
-    pub const ALL: [Self; 4] =
-        [Self::UserPassword, Self::ManagedIdentity, Self::AzureAd, Self::ConnectionString];
+    pub const ALL: [Self; 4] = [
+        Self::UserPassword,
+        Self::ManagedIdentity,
+        Self::AzureAd,
+        Self::ConnectionString,
+    ];
 
     /// The name on the wire and in rows.
     pub fn as_str(self) -> &'static str {
@@ -42,12 +46,15 @@ impl FromStr for AuthMethod {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        Self::ALL.into_iter().find(|method| method.as_str() == text).ok_or_else(|| {
-            InvalidName(
-                "must be one of user_password, managed_identity, azure_ad, connection_string"
-                    .to_owned(),
-            )
-        })
+        Self::ALL
+            .into_iter()
+            .find(|method| method.as_str() == text)
+            .ok_or_else(|| {
+                InvalidName(
+                    "must be one of user_password, managed_identity, azure_ad, connection_string"
+                        .to_owned(),
+                )
+            })
     }
 }
 

@@ -57,5 +57,7 @@ impl Engine {
 
 /// An id with the characters that a secret's name may hold; `_` and `.` become `-`.
 pub(super) fn key_vault_text(id: &str) -> String {
-    id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+    id.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect()
 }

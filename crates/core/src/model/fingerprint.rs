@@ -42,7 +42,10 @@ impl Fingerprint {
             match other.tables.get(name) {
                 None => found.push(format!("table {name} is missing")),
                 Some(twin) if twin.rows != table.rows => {
-                    found.push(format!("table {name} has {} rows instead of {}", twin.rows, table.rows));
+                    found.push(format!(
+                        "table {name} has {} rows instead of {}",
+                        twin.rows, table.rows
+                    ));
                 }
                 Some(twin) if twin.content != table.content => {
                     found.push(format!("table {name} has other content"));
@@ -50,7 +53,11 @@ impl Fingerprint {
                 Some(_) => {}
             }
         }
-        for name in other.tables.keys().filter(|name| !self.tables.contains_key(*name)) {
+        for name in other
+            .tables
+            .keys()
+            .filter(|name| !self.tables.contains_key(*name))
+        {
             found.push(format!("table {name} is new"));
         }
         for (name, object) in &self.objects {
@@ -60,7 +67,11 @@ impl Fingerprint {
                 Some(_) => {}
             }
         }
-        for name in other.objects.keys().filter(|name| !self.objects.contains_key(*name)) {
+        for name in other
+            .objects
+            .keys()
+            .filter(|name| !self.objects.contains_key(*name))
+        {
             found.push(format!("{name} is new"));
         }
         found

@@ -10,7 +10,9 @@ use crate::random::{Random, uuid_text};
 
 /// Why an id was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1–{MAX_ID_LENGTH} letters, digits, '-', '_' or '.', starting with a letter or digit")]
+#[error(
+    "must be 1–{MAX_ID_LENGTH} letters, digits, '-', '_' or '.', starting with a letter or digit"
+)]
 pub struct InvalidId;
 
 /// Longest id of any kind. Two of them and an inverted tick fit easily into a key of 1 KiB.
@@ -19,7 +21,9 @@ const MAX_ID_LENGTH: usize = 128;
 fn check(text: &str) -> Result<(), InvalidId> {
     let is_valid = text.len() <= MAX_ID_LENGTH
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
         && !text.ends_with('.');
     if is_valid { Ok(()) } else { Err(InvalidId) }
 }
@@ -124,14 +128,18 @@ impl JobId {
         hash.update(database.as_str().as_bytes());
         hash.update(b"|");
         hash.update(key.as_bytes());
-        let text = data_encoding::BASE32_NOPAD.encode(&hash.finalize()).to_ascii_lowercase();
+        let text = data_encoding::BASE32_NOPAD
+            .encode(&hash.finalize())
+            .to_ascii_lowercase();
         Self(format!("{database}.{}", &text[..JOB_HASH_LENGTH]))
     }
 
     /// The database that the job belongs to; `None` for an id that was not made here.
     pub fn database(&self) -> Option<DatabaseId> {
         let (database, hash) = self.0.rsplit_once('.')?;
-        (hash.len() == JOB_HASH_LENGTH).then(|| database.parse().ok()).flatten()
+        (hash.len() == JOB_HASH_LENGTH)
+            .then(|| database.parse().ok())
+            .flatten()
     }
 }
 
@@ -172,7 +180,9 @@ mod tests {
 
     #[test]
     fn ids_that_would_break_a_key_or_a_path_are_refused() {
-        for text in ["", "a/b", "a\\b", "a#b", "a?b", "a b", "..", ".a", "a.", "é", "a%b", "a\nb"] {
+        for text in [
+            "", "a/b", "a\\b", "a#b", "a?b", "a b", "..", ".a", "a.", "é", "a%b", "a\nb",
+        ] {
             assert!(text.parse::<DatabaseId>().is_err(), "{text:?}");
         }
         assert!("a".repeat(129).parse::<DatabaseId>().is_err());

@@ -38,6 +38,17 @@ impl Trigger {
     }
 }
 
+impl std::str::FromStr for Trigger {
+    type Err = super::InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Scheduler, Self::Manual]
+            .into_iter()
+            .find(|trigger| trigger.as_str() == text)
+            .ok_or_else(|| super::InvalidName("must be scheduler or manual".to_owned()))
+    }
+}
+
 /// What a backup job owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupWork {
@@ -58,6 +69,19 @@ pub struct RestoreWork {
     pub target_engine: EngineId,
     /// Into which new database.
     pub target_database: DatabaseName,
+    /// Whether to compare the restored database with the live source afterwards.
+    pub compare_with_source: bool,
+}
+
+/// What a comparison of a restored database with its source found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Tables compared.
+    pub tables: u64,
+    /// Rows compared.
+    pub rows: u64,
+    /// What differs, at most 20 sentences; empty when the two are equal.
+    pub differences: Vec<String>,
 }
 
 /// The work of a job.
@@ -205,6 +229,8 @@ pub struct Job {
     pub cancel_requested: bool,
     /// How far it is.
     pub progress: Progress,
+    /// What the comparison after a restore found.
+    pub comparison: Option<Comparison>,
     /// Where it stands.
     pub state: JobState,
 }
@@ -249,7 +275,10 @@ impl Job {
         self.epoch += 1;
         self.progress = Progress::default();
         let until = now.saturating_add(lease).unwrap_or(now);
-        self.state = JobState::Running { lease: Lease { worker, until }, since: now };
+        self.state = JobState::Running {
+            lease: Lease { worker, until },
+            since: now,
+        };
         Ok(self)
     }
 
@@ -342,7 +371,10 @@ impl Job {
     }
 
     fn refuse(&self, to: &'static str) -> InvalidTransition {
-        InvalidTransition { from: self.state.as_str(), to }
+        InvalidTransition {
+            from: self.state.as_str(),
+            to,
+        }
     }
 }
 

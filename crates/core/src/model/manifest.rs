@@ -104,7 +104,9 @@ impl Manifest {
 
     /// Name of the manifest blob of a job.
     pub fn blob_name(job: &JobId) -> String {
-        let folder = job.database().map_or_else(|| "unknown".to_owned(), String::from);
+        let folder = job
+            .database()
+            .map_or_else(|| "unknown".to_owned(), String::from);
         format!("manifests/{folder}/{job}.json")
     }
 

@@ -204,9 +204,10 @@ impl FromStr for EngineType {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            InvalidName("must be one of mysql, postgresql, sqlserver".to_owned())
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| InvalidName("must be one of mysql, postgresql, sqlserver".to_owned()))
     }
 }
 

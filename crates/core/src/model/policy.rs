@@ -31,8 +31,13 @@ pub enum Tier {
 
 impl Tier {
     /// Every tier, shortest first.
-    pub const ALL: [Self; 5] =
-        [Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
+    pub const ALL: [Self; 5] = [
+        Self::Hourly,
+        Self::Daily,
+        Self::Weekly,
+        Self::Monthly,
+        Self::Yearly,
+    ];
 
     /// The name on the wire and in rows.
     pub fn as_str(self) -> &'static str {
@@ -50,9 +55,12 @@ impl FromStr for Tier {
     type Err = InvalidPolicy;
 
     fn from_str(text: &str) -> Result<Self, InvalidPolicy> {
-        Self::ALL.into_iter().find(|tier| tier.as_str() == text).ok_or_else(|| {
-            InvalidPolicy("must be one of hourly, daily, weekly, monthly, yearly".to_owned())
-        })
+        Self::ALL
+            .into_iter()
+            .find(|tier| tier.as_str() == text)
+            .ok_or_else(|| {
+                InvalidPolicy("must be one of hourly, daily, weekly, monthly, yearly".to_owned())
+            })
     }
 }
 
@@ -295,6 +303,10 @@ impl BackupPolicy {
                 format!("{}{letter}", rule.keep.get())
             })
             .collect();
-        if parts.is_empty() { "No retention".to_owned() } else { parts.join("/") }
+        if parts.is_empty() {
+            "No retention".to_owned()
+        } else {
+            parts.join("/")
+        }
     }
 }

@@ -16,7 +16,9 @@ use super::{Continuation, ETag, StorageError, StorageErrorKind, StorageResult};
 /// containers and queues alike.
 pub(super) fn is_dns_label(name: &str) -> bool {
     (3..=63).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && !name.starts_with('-')
         && !name.ends_with('-')
         && !name.contains("--")
@@ -58,7 +60,9 @@ impl BlobName {
         let name = name.into();
         let is_valid = (1..=1024).contains(&name.chars().count())
             && !name.chars().any(|c| c.is_control() || c == '\\')
-            && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+            && name
+                .split('/')
+                .all(|part| !part.is_empty() && part != "." && part != "..")
             && !name.ends_with('.');
         if is_valid {
             Ok(Self(name))
@@ -202,11 +206,8 @@ pub trait BlobStore: Send + Sync + fmt::Debug {
 
     /// Drops what was staged under a name that is not committed, as far as the store can; the
     /// rest vanishes by itself after days.
-    async fn discard_blocks(
-        &self,
-        container: &ContainerName,
-        name: &BlobName,
-    ) -> StorageResult<()>;
+    async fn discard_blocks(&self, container: &ContainerName, name: &BlobName)
+    -> StorageResult<()>;
 
     /// What is known of a blob.
     async fn properties(

@@ -107,6 +107,9 @@ impl StorageError {
 
     /// Whether the same call may succeed later. The only question that retry code may ask.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, StorageErrorKind::Unavailable | StorageErrorKind::Throttled)
+        matches!(
+            self.kind,
+            StorageErrorKind::Unavailable | StorageErrorKind::Throttled
+        )
     }
 }

@@ -53,12 +53,20 @@ pub enum Filter {
 impl Filter {
     /// Rows of one partition.
     pub fn partition(key: impl Into<String>) -> Self {
-        Self::compare(Property::PartitionKey, Comparison::Equal, Value::String(key.into()))
+        Self::compare(
+            Property::PartitionKey,
+            Comparison::Equal,
+            Value::String(key.into()),
+        )
     }
 
     /// A comparison.
     pub fn compare(property: Property, comparison: Comparison, value: Value) -> Self {
-        Self::Compare { property, comparison, value }
+        Self::Compare {
+            property,
+            comparison,
+            value,
+        }
     }
 
     /// A named property equals `value`.

@@ -23,7 +23,9 @@ impl TableName {
         let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
         let is_valid = (3..=63).contains(&name.len())
             && starts_well
-            && name.chars().all(|character| character.is_ascii_alphanumeric());
+            && name
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric());
         if is_valid {
             Ok(Self(name))
         } else {
@@ -102,7 +104,10 @@ pub struct EntityKey {
 impl EntityKey {
     /// Both keys: at most 1 KiB each, without `/ \ # ?`, control characters, or `%`.
     pub fn new(partition: impl Into<String>, row: impl Into<String>) -> Self {
-        Self { partition: partition.into(), row: row.into() }
+        Self {
+            partition: partition.into(),
+            row: row.into(),
+        }
     }
 }
 
@@ -118,7 +123,10 @@ pub struct Entity {
 impl Entity {
     /// A row without properties.
     pub fn new(key: EntityKey) -> Self {
-        Self { key, properties: BTreeMap::new() }
+        Self {
+            key,
+            properties: BTreeMap::new(),
+        }
     }
 
     /// Adds a property.

@@ -1,0 +1,383 @@
+//! Reads settings, collecting every problem before it gives up.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{
+    DeadlineSettings, IdentitySetting, LogFormat, SecretSetting, Settings, StorageSetting,
+    VARIABLES, WorkerSettings,
+};
+use crate::secret::SecretValue;
+use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
+
+/// One variable that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// Its name.
+    pub variable: &'static str,
+    /// What is wrong and what to do. Never the value, which may be a secret.
+    pub reason: String,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblems(pub Vec<ConfigProblem>);
+
+impl fmt::Display for ConfigProblems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self
+            .0
+            .iter()
+            .map(|problem| format!("{} {}", problem.variable, problem.reason))
+            .collect();
+        write!(
+            formatter,
+            "the settings cannot be used: {}",
+            lines.join("; ")
+        )
+    }
+}
+
+impl std::error::Error for ConfigProblems {}
+
+struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<ConfigProblem>,
+}
+
+impl Reader<'_> {
+    /// The value of a registered variable; blank counts as not set.
+    fn optional(&self, name: &'static str) -> Option<String> {
+        debug_assert!(
+            VARIABLES.iter().any(|known| known.name == name),
+            "{name} is not registered"
+        );
+        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn problem(&mut self, variable: &'static str, reason: impl Into<String>) {
+        self.problems.push(ConfigProblem {
+            variable,
+            reason: reason.into(),
+        });
+    }
+
+    fn required(&mut self, name: &'static str, why: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.problem(name, format!("is not set, but {why}"));
+            String::new()
+        })
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &'static str, absent: T, rule: &str) -> T {
+        match self.optional(name).map(|text| text.trim().parse::<T>()) {
+            None => absent,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.problem(name, rule);
+                absent
+            }
+        }
+    }
+
+    fn seconds(&mut self, name: &'static str, absent: u64, least: u64) -> Duration {
+        let seconds = self.parsed(name, absent, "must be a whole number of seconds");
+        if seconds < least {
+            self.problem(name, format!("must be at least {least}"));
+        }
+        Duration::from_secs(seconds)
+    }
+
+    fn named<T>(
+        &mut self,
+        name: &'static str,
+        absent: &str,
+        parse: impl Fn(String) -> StorageResult<T>,
+    ) -> Option<T> {
+        match parse(self.optional(name).unwrap_or_else(|| absent.to_owned())) {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.problem(name, format!("is not usable: {error}"));
+                None
+            }
+        }
+    }
+}
+
+pub(super) fn settings(
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, ConfigProblems> {
+    let mut reader = Reader {
+        lookup,
+        problems: Vec::new(),
+    };
+    let storage = storage(&mut reader);
+    let secrets = secrets(&mut reader, storage.as_ref());
+    let token_file = reader.optional("DILUX_TOKEN_FILE").map_or_else(
+        || match &secrets {
+            Some(SecretSetting::Embedded { directory }) => directory.join("bootstrap-token"),
+            _ => PathBuf::from("bootstrap-token"),
+        },
+        PathBuf::from,
+    );
+    let container = reader.named("BACKUP_CONTAINER_NAME", "backups", ContainerName::new);
+    let queue = reader.named("BACKUP_QUEUE_NAME", "backup-jobs", QueueName::new);
+    let history_table = reader.named("HISTORY_TABLE_NAME", "backuphistory", TableName::new);
+    let config_table = reader.named("CONFIG_TABLE_NAME", "databaseconfigs", TableName::new);
+    let api_address = reader.parsed(
+        "DILUX_API_ADDRESS",
+        std::net::SocketAddr::from(([127, 0, 0, 1], 7071)),
+        "must be an address and a port, such as 127.0.0.1:7071",
+    );
+    let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
+    let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
+    let worker = worker(&mut reader);
+    let deadlines = DeadlineSettings {
+        first_byte: reader.seconds("DILUX_FIRST_BYTE_SECONDS", 600, 1),
+        stall: reader.seconds("DILUX_STALL_SECONDS", 300, 1),
+        total: reader.seconds("DILUX_TOTAL_SECONDS", 21_600, 1),
+    };
+    let log_format = log_format(&mut reader);
+    let tool_path = reader.optional("DILUX_TOOL_PATH").unwrap_or_default();
+    let log_level = reader
+        .optional("LOG_LEVEL")
+        .unwrap_or_else(|| "info".to_owned());
+    let environment = reader
+        .optional("ENVIRONMENT")
+        .unwrap_or_else(|| "production".to_owned());
+    let (Some(storage), Some(secrets), Some(container), Some(queue)) =
+        (storage, secrets, container, queue)
+    else {
+        return Err(ConfigProblems(reader.problems));
+    };
+    let (Some(history_table), Some(config_table)) = (history_table, config_table) else {
+        return Err(ConfigProblems(reader.problems));
+    };
+    if !reader.problems.is_empty() {
+        return Err(ConfigProblems(reader.problems));
+    }
+    Ok(Settings {
+        storage,
+        secrets,
+        container,
+        queue,
+        history_table,
+        config_table,
+        api_address,
+        token_file,
+        tick,
+        sweep,
+        worker,
+        deadlines,
+        tool_path: tool_path
+            .split(':')
+            .filter(|part| !part.is_empty())
+            .map(PathBuf::from)
+            .collect(),
+        log_level,
+        log_format,
+        environment,
+    })
+}
+
+fn worker(reader: &mut Reader<'_>) -> WorkerSettings {
+    let slots = reader.parsed("DILUX_WORKERS", 2_usize, "must be a whole number");
+    if !(1..=64).contains(&slots) {
+        reader.problem("DILUX_WORKERS", "must be between 1 and 64");
+    }
+    let idle_poll = reader.parsed(
+        "DILUX_IDLE_POLL_MILLISECONDS",
+        1000_u64,
+        "must be a whole number",
+    );
+    WorkerSettings {
+        slots,
+        lease: reader.seconds("DILUX_JOB_LEASE_SECONDS", 90, 3),
+        idle_poll: Duration::from_millis(idle_poll.max(10)),
+        shutdown_grace: reader.seconds("DILUX_SHUTDOWN_GRACE_SECONDS", 20, 0),
+    }
+}
+
+fn log_format(reader: &mut Reader<'_>) -> LogFormat {
+    match reader.optional("DILUX_LOG_FORMAT").as_deref() {
+        None | Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(_) => {
+            reader.problem("DILUX_LOG_FORMAT", "must be text or json");
+            LogFormat::Text
+        }
+    }
+}
+
+fn storage(reader: &mut Reader<'_>) -> Option<StorageSetting> {
+    let connection = reader.optional("STORAGE_CONNECTION_STRING");
+    if reader.optional("STORAGE_ACCOUNT_NAME").is_some() {
+        if connection.is_some() {
+            reader.problem(
+                "STORAGE_CONNECTION_STRING",
+                "and STORAGE_ACCOUNT_NAME are both set; keep the one that you mean",
+            );
+            return None;
+        }
+        let why = "STORAGE_ACCOUNT_NAME needs it";
+        return Some(StorageSetting::Identity {
+            blob_endpoint: reader.required("STORAGE_BLOB_ENDPOINT", why),
+            queue_endpoint: reader.required("STORAGE_QUEUE_ENDPOINT", why),
+            table_endpoint: reader.required("STORAGE_TABLE_ENDPOINT", why),
+            identity: identity(reader, why)?,
+        });
+    }
+    let connection = connection.unwrap_or_else(|| "file://./data".to_owned());
+    Some(match connection.strip_prefix("file://") {
+        Some("") => {
+            reader.problem(
+                "STORAGE_CONNECTION_STRING",
+                "names no directory after file://",
+            );
+            return None;
+        }
+        Some(directory) => StorageSetting::Embedded {
+            directory: PathBuf::from(directory),
+        },
+        None => StorageSetting::ConnectionString(SecretValue::new(connection)),
+    })
+}
+
+fn identity(reader: &mut Reader<'_>, why: &str) -> Option<IdentitySetting> {
+    match reader.required("DILUX_STORAGE_IDENTITY", why).as_str() {
+        "managed" => Some(IdentitySetting::Managed {
+            client_id: reader.optional("AZURE_CLIENT_ID"),
+        }),
+        "workload" => Some(IdentitySetting::Workload),
+        "client-secret" => {
+            let why = "the identity client-secret needs it";
+            Some(IdentitySetting::ClientSecret {
+                tenant_id: reader.required("AZURE_TENANT_ID", why),
+                client_id: reader.required("AZURE_CLIENT_ID", why),
+                secret: SecretValue::new(reader.required("AZURE_CLIENT_SECRET", why)),
+            })
+        }
+        "" => None,
+        _ => {
+            reader.problem(
+                "DILUX_STORAGE_IDENTITY",
+                "must be managed, workload or client-secret",
+            );
+            None
+        }
+    }
+}
+
+fn secrets(reader: &mut Reader<'_>, storage: Option<&StorageSetting>) -> Option<SecretSetting> {
+    let by_name = reader
+        .optional("KEY_VAULT_NAME")
+        .map(|name| format!("https://{}.vault.azure.net", name.trim()));
+    if let Some(url) = reader.optional("KEYVAULT_URL").or(by_name) {
+        let identity = identity(reader, "Key Vault needs an identity")?;
+        return Some(SecretSetting::KeyVault { url, identity });
+    }
+    if let Some(directory) = reader.optional("DILUX_SECRETS_DIRECTORY") {
+        return Some(SecretSetting::Embedded {
+            directory: PathBuf::from(directory),
+        });
+    }
+    match storage {
+        Some(StorageSetting::Embedded { directory }) => Some(SecretSetting::Embedded {
+            directory: directory.clone(),
+        }),
+        Some(_) => {
+            reader.problem(
+                "KEY_VAULT_NAME",
+                "is not set, and neither is DILUX_SECRETS_DIRECTORY: with Azure storage one of \
+                 them must say where passwords are kept",
+            );
+            None
+        }
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, ConfigProblems> {
+        let map: HashMap<String, String> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        settings(&|name| map.get(name).cloned())
+    }
+
+    #[test]
+    fn nothing_set_means_the_embedded_store_in_data() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(
+            settings.storage,
+            StorageSetting::Embedded {
+                directory: "./data".into()
+            }
+        );
+        assert_eq!(settings.api_address.to_string(), "127.0.0.1:7071");
+        assert_eq!(settings.token_file, PathBuf::from("./data/bootstrap-token"));
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once_and_no_value_is_shown() {
+        let problems = read(&[
+            ("STORAGE_CONNECTION_STRING", "AccountKey=hunter2"),
+            ("STORAGE_ACCOUNT_NAME", "acc"),
+            ("DILUX_WORKERS", "many"),
+            ("DILUX_JOB_LEASE_SECONDS", "1"),
+        ])
+        .unwrap_err();
+        let text = problems.to_string();
+        for expected in [
+            "STORAGE_CONNECTION_STRING",
+            "DILUX_WORKERS",
+            "DILUX_JOB_LEASE_SECONDS",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+        assert!(!text.contains("hunter2"));
+    }
+
+    #[test]
+    fn azure_without_a_place_for_secrets_is_refused() {
+        let problems =
+            read(&[("STORAGE_CONNECTION_STRING", "UseDevelopmentStorage=true")]).unwrap_err();
+        assert!(problems.to_string().contains("DILUX_SECRETS_DIRECTORY"));
+    }
+
+    #[test]
+    fn an_identity_is_said_and_never_guessed() {
+        let base = [
+            ("STORAGE_ACCOUNT_NAME", "acc"),
+            ("STORAGE_BLOB_ENDPOINT", "https://acc.blob.core.windows.net"),
+            (
+                "STORAGE_QUEUE_ENDPOINT",
+                "https://acc.queue.core.windows.net",
+            ),
+            (
+                "STORAGE_TABLE_ENDPOINT",
+                "https://acc.table.core.windows.net",
+            ),
+            ("KEY_VAULT_NAME", "vault"),
+        ];
+        assert!(read(&base).is_err());
+        let mut with = base.to_vec();
+        with.push(("DILUX_STORAGE_IDENTITY", "workload"));
+        let settings = read(&with).unwrap();
+        assert!(matches!(
+            settings.storage,
+            StorageSetting::Identity {
+                identity: IdentitySetting::Workload,
+                ..
+            }
+        ));
+    }
+}

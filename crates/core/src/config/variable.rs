@@ -1,0 +1,174 @@
+//! The registry of environment variables.
+
+/// An environment variable that Dilux reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Name.
+    pub name: &'static str,
+    /// What applies when it is not set; empty when nothing does.
+    pub default: &'static str,
+    /// What it does, for operators.
+    pub help: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, help: &'static str) -> Variable {
+    Variable {
+        name,
+        default,
+        help,
+    }
+}
+
+/// Every variable, in the order of the documentation. Names without `DILUX_` are the documented
+/// ones of the Python product.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "STORAGE_CONNECTION_STRING",
+        "file://./data",
+        "Which store: `file://DIRECTORY` (embedded), `UseDevelopmentStorage=true`, an Azure \
+         connection string, or a SAS connection string.",
+    ),
+    variable(
+        "STORAGE_ACCOUNT_NAME",
+        "",
+        "Azure account to sign in to with an identity; needs the three endpoints and \
+         `DILUX_STORAGE_IDENTITY`, and excludes `STORAGE_CONNECTION_STRING`.",
+    ),
+    variable(
+        "STORAGE_BLOB_ENDPOINT",
+        "",
+        "Blob endpoint of `STORAGE_ACCOUNT_NAME`.",
+    ),
+    variable(
+        "STORAGE_QUEUE_ENDPOINT",
+        "",
+        "Queue endpoint of `STORAGE_ACCOUNT_NAME`.",
+    ),
+    variable(
+        "STORAGE_TABLE_ENDPOINT",
+        "",
+        "Table endpoint of `STORAGE_ACCOUNT_NAME`.",
+    ),
+    variable(
+        "DILUX_STORAGE_IDENTITY",
+        "",
+        "Azure identity for storage and Key Vault: `managed`, `workload` or `client-secret`.",
+    ),
+    variable("AZURE_TENANT_ID", "", "Tenant, for `client-secret`."),
+    variable(
+        "AZURE_CLIENT_ID",
+        "",
+        "App (`client-secret`) or user-assigned identity (`managed`).",
+    ),
+    variable(
+        "AZURE_CLIENT_SECRET",
+        "",
+        "Secret of the app, for `client-secret`.",
+    ),
+    variable(
+        "KEY_VAULT_NAME",
+        "",
+        "Key Vault that keeps the secrets, by name.",
+    ),
+    variable(
+        "KEYVAULT_URL",
+        "",
+        "Key Vault that keeps the secrets, by URL.",
+    ),
+    variable(
+        "DILUX_SECRETS_DIRECTORY",
+        "the embedded store's directory",
+        "Where secrets are kept encrypted when there is no Key Vault; needed beside Azure storage.",
+    ),
+    variable(
+        "BACKUP_CONTAINER_NAME",
+        "backups",
+        "Blob container of the backups.",
+    ),
+    variable("BACKUP_QUEUE_NAME", "backup-jobs", "Queue of the jobs."),
+    variable(
+        "HISTORY_TABLE_NAME",
+        "backuphistory",
+        "Table of the backup history.",
+    ),
+    variable(
+        "CONFIG_TABLE_NAME",
+        "databaseconfigs",
+        "Table of the databases.",
+    ),
+    variable(
+        "DILUX_API_ADDRESS",
+        "127.0.0.1:7071",
+        "Address of the API. Only loopback addresses are accepted while there are no accounts.",
+    ),
+    variable(
+        "DILUX_TOKEN_FILE",
+        "bootstrap-token in the secrets' directory",
+        "File (mode 0600) that the API writes the bootstrap token to.",
+    ),
+    variable(
+        "DILUX_TICK_SECONDS",
+        "900",
+        "Time between two ticks of the scheduler.",
+    ),
+    variable(
+        "DILUX_SWEEP_SECONDS",
+        "30",
+        "Time between two looks for jobs whose queue message got lost.",
+    ),
+    variable(
+        "DILUX_WORKERS",
+        "2",
+        "Jobs that one processor runs at once.",
+    ),
+    variable(
+        "DILUX_JOB_LEASE_SECONDS",
+        "90",
+        "How long a claim on a job lasts without a heartbeat; at least 3.",
+    ),
+    variable(
+        "DILUX_IDLE_POLL_MILLISECONDS",
+        "1000",
+        "Longest wait of an idle worker.",
+    ),
+    variable(
+        "DILUX_SHUTDOWN_GRACE_SECONDS",
+        "20",
+        "How long running jobs may go on after a stop was asked for.",
+    ),
+    variable(
+        "DILUX_FIRST_BYTE_SECONDS",
+        "600",
+        "Longest wait for the first byte of a dump.",
+    ),
+    variable(
+        "DILUX_STALL_SECONDS",
+        "300",
+        "Longest silence in the middle of a dump or restore.",
+    ),
+    variable(
+        "DILUX_TOTAL_SECONDS",
+        "21600",
+        "Longest run of a dump or restore.",
+    ),
+    variable(
+        "DILUX_TOOL_PATH",
+        "",
+        "Directories, separated by `:`, in which client tools are looked for first.",
+    ),
+    variable(
+        "LOG_LEVEL",
+        "info",
+        "Log filter: `info`, `debug`, `dilux_core=debug,info`.",
+    ),
+    variable(
+        "DILUX_LOG_FORMAT",
+        "text",
+        "`text` for people, `json` for machines.",
+    ),
+    variable(
+        "ENVIRONMENT",
+        "production",
+        "Name of the installation's environment, for display.",
+    ),
+];

@@ -1,0 +1,220 @@
+//! Backup history: table `backuphistory` by day, and `backupindex` by database, both newest first.
+
+use std::sync::Arc;
+
+use super::collection::{Versioned, decode};
+use super::keys::inverted_ticks;
+use super::row::{Row, RowFault, RowReader, RowWriter};
+use super::timeline::{Cursor, Timeline};
+use crate::model::{Backup, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger};
+use crate::storage::{
+    Condition, Entity, EntityKey, Filter, Query, StorageResult, TableName, TableOperation,
+    TableStore, Value,
+};
+use crate::transfer::Failure;
+
+/// Which backups to list. Absent fields do not filter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BackupFilter {
+    /// Of one of these databases; an empty list matches nothing.
+    pub databases: Option<Vec<DatabaseId>>,
+    /// In this state.
+    pub status: Option<BackupStatus>,
+    /// Asked for by.
+    pub trigger: Option<Trigger>,
+    /// Of this engine type.
+    pub engine_type: Option<EngineType>,
+    /// Booked at or after.
+    pub from: Option<jiff::Timestamp>,
+    /// Booked before.
+    pub until: Option<jiff::Timestamp>,
+}
+
+impl BackupFilter {
+    /// Whether a backup passes.
+    pub fn matches(&self, backup: &Backup) -> bool {
+        self.databases
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&backup.database_id))
+            && self.status.is_none_or(|status| status == backup.status)
+            && self.trigger.is_none_or(|trigger| trigger == backup.trigger)
+            && self
+                .engine_type
+                .is_none_or(|kind| kind == backup.engine_type)
+            && self.from.is_none_or(|from| backup.created_at >= from)
+            && self.until.is_none_or(|until| backup.created_at < until)
+    }
+}
+
+/// The history of backups.
+#[derive(Debug, Clone)]
+pub struct BackupRepository {
+    tables: Arc<dyn TableStore>,
+    history: Timeline,
+    index: TableName,
+}
+
+impl BackupRepository {
+    pub(super) fn new(
+        tables: Arc<dyn TableStore>,
+        history: TableName,
+        index: TableName,
+        days: TableName,
+    ) -> Self {
+        let history = Timeline::new(tables.clone(), history, days);
+        Self {
+            tables,
+            history,
+            index,
+        }
+    }
+
+    pub(super) fn tables(&self) -> [&TableName; 3] {
+        [&self.history.table, &self.history.days, &self.index]
+    }
+
+    /// Writes the line of a backup in both tables, over an earlier state of it. Idempotent.
+    pub async fn put(&self, backup: &Backup) -> StorageResult<()> {
+        let key = Timeline::key(backup.created_at, backup.id.as_str());
+        let index_key = EntityKey::new(backup.database_id.as_str(), key.row.clone());
+        self.history.put(entity(key, backup)).await?;
+        let operation = TableOperation::Replace(entity(index_key, backup), Condition::None);
+        self.tables.write(&self.index, operation).await?;
+        Ok(())
+    }
+
+    /// Reads the line of the backup that a job made or tries to make.
+    pub async fn get(
+        &self,
+        job: &JobId,
+        booked_at: jiff::Timestamp,
+    ) -> StorageResult<Option<Versioned<Backup>>> {
+        let key = Timeline::key(booked_at, job.as_str());
+        self.tables
+            .get(&self.history.table, &key)
+            .await?
+            .map(|row| decode(&row))
+            .transpose()
+    }
+
+    /// Walks the history newest first from after `from`, until `visit` answers `false`. Damaged
+    /// rows are logged and passed over.
+    pub async fn walk(
+        &self,
+        from: Option<&Cursor>,
+        mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
+    ) -> StorageResult<()> {
+        self.history
+            .walk(from, None, |row, cursor| match decode::<Backup>(&row) {
+                Ok(backup) => visit(backup.value, cursor),
+                Err(error) => {
+                    tracing::warn!(%error, "history row cannot be decoded");
+                    true
+                }
+            })
+            .await
+    }
+
+    /// The newest backups of one database, newest first, at most `most`.
+    pub async fn newest_of(
+        &self,
+        database: &DatabaseId,
+        most: usize,
+    ) -> StorageResult<Vec<Backup>> {
+        let query = Query {
+            filter: Some(Filter::partition(database.as_str())),
+            ..Query::default()
+        };
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self
+                .tables
+                .query(&self.index, &query, from.as_ref())
+                .await?;
+            for row in &page.entities {
+                if found.len() == most {
+                    return Ok(found);
+                }
+                found.push(decode::<Backup>(row)?.value);
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
+fn entity(key: EntityKey, backup: &Backup) -> Entity {
+    let mut row = RowWriter::new(key);
+    backup.write(&mut row);
+    row.finish()
+}
+
+impl Row for Backup {
+    fn row_key(&self) -> String {
+        format!("{}_{}", inverted_ticks(self.created_at), self.id)
+    }
+
+    fn write(&self, row: &mut RowWriter) {
+        row.text("id", self.id.as_str());
+        row.text("job_id", self.job_id.as_str());
+        row.text("database_id", self.database_id.as_str());
+        row.text("database_name", self.database_label.as_str());
+        row.text("database_type", self.engine_type.as_str());
+        row.optional_text("engine_id", self.engine_id.as_ref().map(EngineId::as_str));
+        row.text("status", self.status.as_str());
+        row.instant("created_at", self.created_at);
+        row.optional_instant("started_at", self.started_at);
+        row.optional_instant("completed_at", self.completed_at);
+        row.put(
+            "duration_seconds",
+            Value::F64(self.duration_seconds().unwrap_or(0.0)),
+        );
+        row.optional_text("container", self.container.as_deref());
+        row.optional_text("blob_name", self.blob_name.as_deref());
+        if let Some(bytes) = self.stored_bytes {
+            row.size("file_size_bytes", bytes);
+        }
+        if let Some(bytes) = self.plain_bytes {
+            row.size("plain_size_bytes", bytes);
+        }
+        row.optional_text("stored_sha256", self.stored_sha256.as_deref());
+        row.optional_text("file_format", self.format.as_deref());
+        if let Some(failure) = &self.failure {
+            row.text("error_message", failure.message.as_str());
+            row.json("failure", failure);
+        }
+        row.small("retry_count", self.retry_count);
+        row.text("triggered_by", self.trigger.as_str());
+        row.optional_text("tier", self.tiers.last().map(|tier| tier.as_str()));
+        row.json("tiers", &self.tiers);
+    }
+
+    fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
+        let failure = row.optional_json::<Failure>("failure")?;
+        Ok(Self {
+            id: row.parsed("id")?,
+            job_id: row.parsed("job_id")?,
+            database_id: row.parsed("database_id")?,
+            database_label: row.parsed("database_name")?,
+            engine_id: row.optional_parsed("engine_id")?,
+            engine_type: row.parsed("database_type")?,
+            status: row.parsed("status")?,
+            created_at: row.instant("created_at")?,
+            started_at: row.optional_instant("started_at")?,
+            completed_at: row.optional_instant("completed_at")?,
+            container: row.optional_text("container")?.map(str::to_owned),
+            blob_name: row.optional_text("blob_name")?.map(str::to_owned),
+            stored_bytes: row.unsigned("file_size_bytes")?,
+            plain_bytes: row.unsigned("plain_size_bytes")?,
+            stored_sha256: row.optional_text("stored_sha256")?.map(str::to_owned),
+            format: row.optional_text("file_format")?.map(str::to_owned),
+            failure,
+            retry_count: row.count("retry_count")?,
+            trigger: row.parsed("triggered_by")?,
+            tiers: row.optional_json("tiers")?.unwrap_or_default(),
+        })
+    }
+}

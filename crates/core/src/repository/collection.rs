@@ -1,0 +1,209 @@
+//! A flat collection: one partition, one row per thing, addressed by id.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::row::{Row, RowReader, RowWriter};
+use crate::storage::{
+    Condition, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind, StorageResult,
+    StoredEntity, TableName, TableOperation, TableStore,
+};
+
+/// Version of a stored thing.
+pub type Version = ETag;
+
+/// A thing as stored, with its version for the next conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versioned<T> {
+    /// The thing.
+    pub value: T,
+    /// Its version.
+    pub version: Version,
+}
+
+/// A row that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedRow {
+    /// Its key.
+    pub key: EntityKey,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a listing found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing<T> {
+    /// The good rows, in key order.
+    pub items: Vec<T>,
+    /// The others.
+    pub damaged: Vec<DamagedRow>,
+}
+
+/// One partition of things of type `T`, addressed by ids of type `I`.
+pub struct Collection<T, I> {
+    tables: Arc<dyn TableStore>,
+    table: TableName,
+    partition: &'static str,
+    marker: PhantomData<fn() -> (T, I)>,
+}
+
+impl<T, I> Clone for Collection<T, I> {
+    fn clone(&self) -> Self {
+        Self {
+            tables: self.tables.clone(),
+            table: self.table.clone(),
+            partition: self.partition,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<T, I> fmt::Debug for Collection<T, I> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Collection")
+            .field("table", &self.table)
+            .field("partition", &self.partition)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Row, I: fmt::Display> Collection<T, I> {
+    pub(super) fn new(
+        tables: Arc<dyn TableStore>,
+        table: TableName,
+        partition: &'static str,
+    ) -> Self {
+        Self {
+            tables,
+            table,
+            partition,
+            marker: PhantomData,
+        }
+    }
+
+    pub(super) fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    fn key(&self, id: &I) -> EntityKey {
+        EntityKey::new(self.partition, id.to_string())
+    }
+
+    fn entity(&self, value: &T) -> crate::storage::Entity {
+        let mut row = RowWriter::new(EntityKey::new(self.partition, value.row_key()));
+        value.write(&mut row);
+        row.finish()
+    }
+
+    /// Reads one; `None` when there is none.
+    pub async fn get(&self, id: &I) -> StorageResult<Option<Versioned<T>>> {
+        self.tables
+            .get(&self.table, &self.key(id))
+            .await?
+            .map(|row| decode(&row))
+            .transpose()
+    }
+
+    /// Reads all, in key order.
+    pub async fn list(&self) -> StorageResult<Listing<Versioned<T>>> {
+        let query = Query {
+            filter: Some(Filter::partition(self.partition)),
+            ..Query::default()
+        };
+        list_rows(&*self.tables, &self.table, &query).await
+    }
+
+    /// Creates one; `AlreadyExists` when its id is taken.
+    pub async fn insert(&self, value: T) -> StorageResult<Versioned<T>> {
+        let operation = TableOperation::Insert(self.entity(&value));
+        let version = self.tables.write(&self.table, operation).await?;
+        versioned(value, version)
+    }
+
+    /// Replaces one in the version that was read; `PreconditionFailed` when it is another by now.
+    pub async fn replace(&self, value: T, version: &Version) -> StorageResult<Versioned<T>> {
+        let condition = Condition::Matches(version.clone());
+        let operation = TableOperation::Replace(self.entity(&value), condition);
+        let version = self.tables.write(&self.table, operation).await?;
+        versioned(value, version)
+    }
+
+    /// Deletes one in the version that was read.
+    pub async fn delete(&self, id: &I, version: &Version) -> StorageResult<()> {
+        let operation = TableOperation::Delete(self.key(id), Condition::Matches(version.clone()));
+        self.tables.write(&self.table, operation).await.map(drop)
+    }
+}
+
+/// The written thing with the version that the store gave.
+pub(super) fn versioned<T>(value: T, version: Option<ETag>) -> StorageResult<Versioned<T>> {
+    version
+        .map(|version| Versioned { value, version })
+        .ok_or_else(|| {
+            StorageError::new(
+                StorageErrorKind::Internal,
+                "write entity",
+                "the store gave no version",
+            )
+        })
+}
+
+/// Decodes one row, or names it as damaged.
+pub(super) fn decode<T: Row>(row: &StoredEntity) -> StorageResult<Versioned<T>> {
+    T::read(&RowReader(&row.entity))
+        .map(|value| Versioned {
+            value,
+            version: row.etag.clone(),
+        })
+        .map_err(|fault| {
+            let key = &row.entity.key;
+            StorageError::new(
+                StorageErrorKind::Corrupt,
+                "decode row",
+                format!("row ({}, {}): {fault}", key.partition, key.row),
+            )
+        })
+}
+
+/// Reads every row of a query, through all its pages, damaged rows apart.
+pub(super) async fn list_rows<T: Row>(
+    tables: &dyn TableStore,
+    table: &TableName,
+    query: &Query,
+) -> StorageResult<Listing<Versioned<T>>> {
+    let mut listing = Listing {
+        items: Vec::new(),
+        damaged: Vec::new(),
+    };
+    let mut from = None;
+    loop {
+        let page = tables.query(table, query, from.as_ref()).await?;
+        for row in &page.entities {
+            match T::read(&RowReader(&row.entity)) {
+                Ok(value) => {
+                    listing.items.push(Versioned {
+                        value,
+                        version: row.etag.clone(),
+                    });
+                }
+                Err(fault) => {
+                    let key = row.entity.key.clone();
+                    tracing::warn!(
+                        table = table.as_str(), partition = %key.partition, row = %key.row,
+                        reason = %fault, "row cannot be decoded"
+                    );
+                    listing.damaged.push(DamagedRow {
+                        key,
+                        reason: fault.to_string(),
+                    });
+                }
+            }
+        }
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(listing),
+        }
+    }
+}

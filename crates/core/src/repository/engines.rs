@@ -1,0 +1,70 @@
+//! Row mapping of engines: table `engines`, partition `engine`.
+
+use super::row::{Row, RowFault, RowReader, RowWriter};
+use crate::model::{AuthMethod, Engine, PolicyId, Port, UserName};
+use crate::secret::SecretName;
+
+impl Row for Engine {
+    fn row_key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn write(&self, row: &mut RowWriter) {
+        row.text("name", self.name.as_str());
+        row.text("engine_type", self.engine_type.as_str());
+        row.text("host", self.host.as_str());
+        row.small("port", u32::from(self.port.get()));
+        row.optional_text("auth_method", self.auth_method.map(AuthMethod::as_str));
+        row.optional_text("username", self.username.as_ref().map(UserName::as_str));
+        row.optional_text(
+            "password_secret_name",
+            self.secret.as_ref().map(SecretName::as_str),
+        );
+        row.optional_text("policy_id", self.policy_id.as_ref().map(PolicyId::as_str));
+        row.flag("discovery_enabled", self.discovery_enabled);
+        row.optional_instant("last_discovery", self.last_discovery);
+        row.instant("created_at", self.created_at);
+        row.instant("updated_at", self.updated_at);
+        row.optional_text("created_by", self.created_by.as_deref());
+    }
+
+    fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
+        Ok(Self {
+            id: row.key_parsed()?,
+            name: row.parsed("name")?,
+            engine_type: row.parsed("engine_type")?,
+            host: row.parsed("host")?,
+            port: read_port(row)?,
+            auth_method: row.optional_parsed("auth_method")?,
+            username: row.optional_parsed("username")?,
+            secret: read_secret(row, "password_secret_name")?,
+            policy_id: row.optional_parsed("policy_id")?,
+            discovery_enabled: row.flag("discovery_enabled", false)?,
+            last_discovery: row.optional_instant("last_discovery")?,
+            created_at: row.instant("created_at")?,
+            updated_at: row.instant("updated_at")?,
+            created_by: row.optional_text("created_by")?.map(str::to_owned),
+        })
+    }
+}
+
+fn read_port(row: &RowReader<'_>) -> Result<Port, super::row::RowError> {
+    Port::try_from(row.number("port")?).map_err(|error| super::row::RowError {
+        property: "port".to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+pub(super) fn read_secret(
+    row: &RowReader<'_>,
+    name: &str,
+) -> Result<Option<SecretName>, super::row::RowError> {
+    row.optional_text(name)?
+        .map(|text| {
+            SecretName::new(text).map_err(|error| super::row::RowError {
+                property: name.to_owned(),
+                reason: error.to_string(),
+            })
+        })
+        .transpose()
+}

@@ -1,0 +1,201 @@
+//! Rows by time, newest first across days: partitions are days, row keys inverted ticks.
+//!
+//! Table order is newest first inside a day only, and no store sorts downwards; so a second table
+//! holds one row per day that has entries, under keys that sort newest first. A page then costs
+//! the rows that it shows, however long the history is.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+
+use super::keys::{day_of, inverted_day, inverted_ticks};
+use crate::storage::{
+    Comparison, Condition, Continuation, Entity, EntityKey, Filter, Page, Property, Query,
+    StorageResult, StoredEntity, TableName, TableOperation, TableStore, Value,
+};
+
+/// Where the next page of a timeline starts: the last row shown. Opaque to clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    day: String,
+    row: String,
+}
+
+/// A cursor that was not made here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a cursor that an earlier page gave")]
+pub struct InvalidCursor;
+
+impl Cursor {
+    /// The cursor as text.
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}|{}", self.day, self.row))
+    }
+
+    /// Reads the text of a cursor.
+    pub fn parse(text: &str) -> Result<Self, InvalidCursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
+        let text = String::from_utf8(bytes).map_err(|_| InvalidCursor)?;
+        let (day, row) = text.split_once('|').ok_or(InvalidCursor)?;
+        let is_day = day.parse::<jiff::civil::Date>().is_ok();
+        if is_day {
+            Ok(Self {
+                day: day.to_owned(),
+                row: row.to_owned(),
+            })
+        } else {
+            Err(InvalidCursor)
+        }
+    }
+}
+
+/// A table of rows by time.
+#[derive(Debug, Clone)]
+pub(super) struct Timeline {
+    tables: Arc<dyn TableStore>,
+    pub(super) table: TableName,
+    pub(super) days: TableName,
+}
+
+impl Timeline {
+    pub(super) fn new(tables: Arc<dyn TableStore>, table: TableName, days: TableName) -> Self {
+        Self {
+            tables,
+            table,
+            days,
+        }
+    }
+
+    /// The key of an entry.
+    pub(super) fn key(at: Timestamp, id: &str) -> EntityKey {
+        EntityKey::new(day_of(at), format!("{}_{id}", inverted_ticks(at)))
+    }
+
+    /// Writes an entry whole, over an earlier one with the same key. The day comes first: a day
+    /// without entries costs one empty read, an entry without its day would never be seen.
+    pub(super) async fn put(&self, entity: Entity) -> StorageResult<()> {
+        let day = EntityKey::new(self.table.as_str(), inverted_day(&entity.key.partition));
+        let marker = TableOperation::Replace(Entity::new(day), Condition::None);
+        self.tables.write(&self.days, marker).await?;
+        self.tables
+            .write(
+                &self.table,
+                TableOperation::Replace(entity, Condition::None),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Walks entries newest first from after `from`, until `visit` answers `false`. `filter` is
+    /// applied by the store.
+    pub(super) async fn walk(
+        &self,
+        from: Option<&Cursor>,
+        filter: Option<&Filter>,
+        mut visit: impl FnMut(StoredEntity, Cursor) -> bool + Send,
+    ) -> StorageResult<()> {
+        let mut days = DayPages::new(self, from);
+        while let Some(day) = days.next().await? {
+            let after = from
+                .filter(|cursor| cursor.day == day)
+                .map(|cursor| cursor.row.as_str());
+            let query = day_query(&day, after, filter);
+            let mut next = None;
+            loop {
+                let page = self
+                    .tables
+                    .query(&self.table, &query, next.as_ref())
+                    .await?;
+                for row in page.entities {
+                    let cursor = Cursor {
+                        day: day.clone(),
+                        row: row.entity.key.row.clone(),
+                    };
+                    if !visit(row, cursor) {
+                        return Ok(());
+                    }
+                }
+                match page.next {
+                    Some(continuation) => next = Some(continuation),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn day_query(day: &str, after: Option<&str>, filter: Option<&Filter>) -> Query {
+    let mut all = Filter::partition(day);
+    if let Some(row) = after {
+        all = all.and(Filter::compare(
+            Property::RowKey,
+            Comparison::Greater,
+            Value::String(row.to_owned()),
+        ));
+    }
+    if let Some(filter) = filter {
+        all = all.and(filter.clone());
+    }
+    Query {
+        filter: Some(all),
+        top: NonZeroU32::new(200),
+        ..Query::default()
+    }
+}
+
+/// The days of a timeline, newest first, page by page.
+struct DayPages<'a> {
+    timeline: &'a Timeline,
+    query: Query,
+    ready: std::vec::IntoIter<StoredEntity>,
+    next: Option<Continuation>,
+    is_started: bool,
+}
+
+impl<'a> DayPages<'a> {
+    fn new(timeline: &'a Timeline, from: Option<&Cursor>) -> Self {
+        let mut filter = Filter::partition(timeline.table.as_str());
+        if let Some(cursor) = from {
+            filter = filter.and(Filter::compare(
+                Property::RowKey,
+                Comparison::GreaterOrEqual,
+                Value::String(inverted_day(&cursor.day)),
+            ));
+        }
+        let query = Query {
+            filter: Some(filter),
+            top: NonZeroU32::new(100),
+            ..Query::default()
+        };
+        Self {
+            timeline,
+            query,
+            ready: Vec::new().into_iter(),
+            next: None,
+            is_started: false,
+        }
+    }
+
+    async fn next(&mut self) -> StorageResult<Option<String>> {
+        loop {
+            if let Some(row) = self.ready.next() {
+                return Ok(Some(inverted_day(&row.entity.key.row)));
+            }
+            if self.is_started && self.next.is_none() {
+                return Ok(None);
+            }
+            let Page { entities, next } = self
+                .timeline
+                .tables
+                .query(&self.timeline.days, &self.query, self.next.as_ref())
+                .await?;
+            self.is_started = true;
+            self.ready = entities.into_iter();
+            self.next = next;
+        }
+    }
+}
