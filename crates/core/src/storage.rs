@@ -24,6 +24,7 @@ pub use filter::{Comparison, Filter, Property};
 pub use queue::{
     MessageId, QueueName, QueueStore, Receipt, ReceivedMessage, SendOptions, TimeToLive,
 };
+pub use select::Storage;
 pub use table::{
     Condition, Continuation, ETag, Entity, EntityKey, Page, Query, StoredEntity, TableName,
     TableOperation, TableStore, Value,

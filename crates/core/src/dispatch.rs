@@ -1,0 +1,152 @@
+//! Booking jobs and ringing the queue: the one way by which work comes to the workers.
+//!
+//! The job row is the truth; the message is a doorbell that holds an id and nothing else, and may
+//! get lost or doubled without harm.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::SharedClock;
+use crate::model::{Job, JobId};
+use crate::repository::{Booking, JobRepository, Versioned};
+use crate::storage::{
+    MessageId, QueueName, QueueStore, SendOptions, StorageErrorKind, StorageResult, TimeToLive,
+};
+
+/// The message of the queue. No host, no user, no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doorbell {
+    /// Version of this format.
+    pub v: u32,
+    /// The job.
+    pub job_id: JobId,
+}
+
+impl Doorbell {
+    /// The format version written now.
+    pub const VERSION: u32 = 1;
+
+    /// Reads a message; `None` when it is not one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text)
+            .ok()
+            .filter(|bell: &Self| bell.v == Self::VERSION)
+    }
+}
+
+/// What became of a dispatch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatched {
+    /// The job, new or as it stood.
+    pub job: Job,
+    /// Whether this call booked it.
+    pub is_new: bool,
+    /// The message that rings for it, when this call sent one.
+    pub message: Option<MessageId>,
+}
+
+/// Books jobs and rings for them.
+#[derive(Debug, Clone)]
+pub struct Dispatcher {
+    jobs: JobRepository,
+    queues: std::sync::Arc<dyn QueueStore>,
+    queue: QueueName,
+    clock: SharedClock,
+}
+
+impl Dispatcher {
+    /// A dispatcher over a job repository and a queue.
+    pub fn new(
+        jobs: JobRepository,
+        queues: std::sync::Arc<dyn QueueStore>,
+        queue: QueueName,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            jobs,
+            queues,
+            queue,
+            clock,
+        }
+    }
+
+    /// Books `job` unless the same debt is booked already, and rings for a new one. When the
+    /// ringing fails the job stands: the sweeper rings later.
+    pub async fn dispatch(&self, job: Job) -> StorageResult<Dispatched> {
+        match self.jobs.book(job).await? {
+            Booking::Existing(existing) => Ok(Dispatched {
+                job: existing.value,
+                is_new: false,
+                message: None,
+            }),
+            Booking::New(booked) => {
+                let message = match self.ring(&booked).await {
+                    Ok(message) => Some(message),
+                    Err(error) => {
+                        tracing::warn!(%error, job.id = %booked.value.id, "job is booked but not rung for");
+                        None
+                    }
+                };
+                Ok(Dispatched {
+                    job: booked.value,
+                    is_new: true,
+                    message,
+                })
+            }
+        }
+    }
+
+    /// Rings for a job, delayed until it may start, and notes when.
+    pub async fn ring(&self, job: &Versioned<Job>) -> StorageResult<MessageId> {
+        let now = self.clock.now();
+        let bell = Doorbell {
+            v: Doorbell::VERSION,
+            job_id: job.value.id.clone(),
+        };
+        let text = serde_json::json!(bell).to_string();
+        let options = SendOptions {
+            delay: delay_until(now, job.value.not_before),
+            time_to_live: TimeToLive::Forever,
+        };
+        let message = self.queues.send(&self.queue, &text, options).await?;
+        let mut rung = job.value.clone();
+        rung.rung_at = Some(now.max(job.value.not_before));
+        match self.jobs.update(rung, &job.version).await {
+            // A worker was faster than the note; then the bell was heard.
+            Err(error) if error.kind() == StorageErrorKind::PreconditionFailed => Ok(message),
+            Err(error) => Err(error),
+            Ok(_) => Ok(message),
+        }
+    }
+
+    /// Rings again for jobs that wait for a worker although nobody rang, or the bell was rung
+    /// `patience` ago and not heard; also for running ones whose worker is gone. Gives their
+    /// number.
+    pub async fn sweep(&self, patience: Duration) -> StorageResult<usize> {
+        let now = self.clock.now();
+        let mut rung = 0;
+        for job in self.jobs.active(now).await? {
+            if job.value.live_lease(now).is_none() && is_unheard(&job.value, now, patience) {
+                self.ring(&job).await?;
+                rung += 1;
+            }
+        }
+        Ok(rung)
+    }
+}
+
+fn is_unheard(job: &Job, now: Timestamp, patience: Duration) -> bool {
+    let last = job.rung_at.unwrap_or(job.not_before).max(job.not_before);
+    let silence = now.duration_since(last);
+    (job.rung_at.is_none() && job.not_before <= now)
+        || silence > jiff::SignedDuration::try_from(patience).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+/// Whole seconds, rounded up, at most the queue's seven days.
+fn delay_until(now: Timestamp, at: Timestamp) -> Duration {
+    let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(seconds.min(7 * 24 * 3600 - 1))
+}
