@@ -122,10 +122,7 @@ pub(super) fn settings(
         },
         PathBuf::from,
     );
-    let container = reader.named("BACKUP_CONTAINER_NAME", "backups", ContainerName::new);
-    let queue = reader.named("BACKUP_QUEUE_NAME", "backup-jobs", QueueName::new);
-    let history_table = reader.named("HISTORY_TABLE_NAME", "backuphistory", TableName::new);
-    let config_table = reader.named("CONFIG_TABLE_NAME", "databaseconfigs", TableName::new);
+    let names = names(&mut reader);
     let api_address = reader.parsed(
         "DILUX_API_ADDRESS",
         std::net::SocketAddr::from(([127, 0, 0, 1], 7071)),
@@ -134,11 +131,7 @@ pub(super) fn settings(
     let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
     let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
     let worker = worker(&mut reader);
-    let deadlines = DeadlineSettings {
-        first_byte: reader.seconds("DILUX_FIRST_BYTE_SECONDS", 600, 1),
-        stall: reader.seconds("DILUX_STALL_SECONDS", 300, 1),
-        total: reader.seconds("DILUX_TOTAL_SECONDS", 21_600, 1),
-    };
+    let deadlines = deadlines(&mut reader);
     let log_format = log_format(&mut reader);
     let tool_path = reader.optional("DILUX_TOOL_PATH").unwrap_or_default();
     let log_level = reader
@@ -147,12 +140,7 @@ pub(super) fn settings(
     let environment = reader
         .optional("ENVIRONMENT")
         .unwrap_or_else(|| "production".to_owned());
-    let (Some(storage), Some(secrets), Some(container), Some(queue)) =
-        (storage, secrets, container, queue)
-    else {
-        return Err(ConfigProblems(reader.problems));
-    };
-    let (Some(history_table), Some(config_table)) = (history_table, config_table) else {
+    let (Some(storage), Some(secrets), Some(names)) = (storage, secrets, names) else {
         return Err(ConfigProblems(reader.problems));
     };
     if !reader.problems.is_empty() {
@@ -161,10 +149,10 @@ pub(super) fn settings(
     Ok(Settings {
         storage,
         secrets,
-        container,
-        queue,
-        history_table,
-        config_table,
+        container: names.container,
+        queue: names.queue,
+        history_table: names.history_table,
+        config_table: names.config_table,
         api_address,
         token_file,
         tick,
@@ -180,6 +168,34 @@ pub(super) fn settings(
         log_format,
         environment,
     })
+}
+
+struct Names {
+    container: ContainerName,
+    queue: QueueName,
+    history_table: TableName,
+    config_table: TableName,
+}
+
+fn names(reader: &mut Reader<'_>) -> Option<Names> {
+    let container = reader.named("BACKUP_CONTAINER_NAME", "backups", ContainerName::new);
+    let queue = reader.named("BACKUP_QUEUE_NAME", "backup-jobs", QueueName::new);
+    let history_table = reader.named("HISTORY_TABLE_NAME", "backuphistory", TableName::new);
+    let config_table = reader.named("CONFIG_TABLE_NAME", "databaseconfigs", TableName::new);
+    Some(Names {
+        container: container?,
+        queue: queue?,
+        history_table: history_table?,
+        config_table: config_table?,
+    })
+}
+
+fn deadlines(reader: &mut Reader<'_>) -> DeadlineSettings {
+    DeadlineSettings {
+        first_byte: reader.seconds("DILUX_FIRST_BYTE_SECONDS", 600, 1),
+        stall: reader.seconds("DILUX_STALL_SECONDS", 300, 1),
+        total: reader.seconds("DILUX_TOTAL_SECONDS", 21_600, 1),
+    }
 }
 
 fn worker(reader: &mut Reader<'_>) -> WorkerSettings {
