@@ -1,1 +1,3 @@
-//! placeholder
+//! Conformance suites and throwaway servers, for tests only.
+
+pub mod azurite;
