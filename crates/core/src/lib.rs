@@ -3,8 +3,10 @@
 //! `model`, `schedule` and `retention` are pure. Everything that touches the outside world sits
 //! behind a port in `storage` or `secret`, or behind [`clock::Clock`].
 
+pub mod access;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod dispatch;
 pub mod error;
 pub mod model;

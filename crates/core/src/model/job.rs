@@ -359,6 +359,16 @@ impl Job {
         }
     }
 
+    /// Will never run, for `reason`. The worker decides so before it starts the work, for instance
+    /// when the database was disabled after the job was booked.
+    pub fn miss(mut self, now: Timestamp, reason: String) -> Result<Self, InvalidTransition> {
+        if self.is_terminal() {
+            return Err(self.refuse("missed"));
+        }
+        self.state = JobState::Missed { at: now, reason };
+        Ok(self)
+    }
+
     /// The state in the words of the history.
     pub fn backup_status(&self) -> BackupStatus {
         match self.state {
