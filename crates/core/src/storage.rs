@@ -24,6 +24,9 @@ pub use filter::{Comparison, Filter, Property};
 pub use queue::{
     MessageId, QueueName, QueueStore, Receipt, ReceivedMessage, SendOptions, TimeToLive,
 };
+pub use retry::{
+    RetryPolicy, RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore,
+};
 pub use select::Storage;
 pub use table::{
     Condition, Continuation, ETag, Entity, EntityKey, Page, Query, StoredEntity, TableName,
