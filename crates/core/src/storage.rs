@@ -21,6 +21,7 @@ pub use blob::{
 };
 pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub use filter::{Comparison, Filter, Property};
+pub use limits::{LimitedBlobStore, LimitedQueueStore, LimitedTableStore};
 pub use queue::{
     MessageId, QueueName, QueueStore, Receipt, ReceivedMessage, SendOptions, TimeToLive,
 };
