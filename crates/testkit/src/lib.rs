@@ -1,3 +1,4 @@
 //! Conformance suites and throwaway servers, for tests only.
 
 pub mod azurite;
+pub mod conformance;
