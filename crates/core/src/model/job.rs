@@ -399,3 +399,6 @@ impl fmt::Display for JobState {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

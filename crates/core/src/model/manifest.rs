@@ -79,6 +79,9 @@ pub struct Manifest {
     pub committed_at: Timestamp,
     /// The data.
     pub data: StoredData,
+    /// What a person should know about this backup, one sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Warnings of the tool, redacted.
     #[serde(default)]
     pub warnings: String,

@@ -1,0 +1,84 @@
+//! An installation as every service sees it: settings, stores, repositories, clock.
+
+use std::sync::Arc;
+
+use crate::clock::SharedClock;
+use crate::config::Settings;
+use crate::dispatch::Dispatcher;
+use crate::error::{Error, Result};
+use crate::random::SharedRandom;
+use crate::repository::{Repositories, TableNames};
+use crate::schedule::system_policies;
+use crate::storage::{Storage, StorageErrorKind};
+
+/// What every service works with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// Settings.
+    pub settings: Arc<Settings>,
+    /// The stores.
+    pub storage: Storage,
+    /// Typed access to the tables.
+    pub repositories: Repositories,
+    /// Books jobs and rings for them.
+    pub dispatcher: Dispatcher,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+}
+
+impl Installation {
+    /// An installation over opened stores.
+    pub fn new(
+        settings: Arc<Settings>,
+        storage: Storage,
+        clock: SharedClock,
+        random: SharedRandom,
+    ) -> Self {
+        let names = TableNames {
+            databases: settings.config_table.clone(),
+            history: settings.history_table.clone(),
+        };
+        let repositories = Repositories::new(storage.tables.clone(), &names);
+        let dispatcher = Dispatcher::new(
+            repositories.jobs.clone(),
+            storage.queues.clone(),
+            settings.queue.clone(),
+            clock.clone(),
+        );
+        Self {
+            settings,
+            storage,
+            repositories,
+            dispatcher,
+            clock,
+            random,
+        }
+    }
+
+    /// Makes sure that tables, queue, container and the seeded policies exist. Every service does
+    /// this at its start, so that none depends on another having run; doing it again changes
+    /// nothing, least of all a policy that somebody edited.
+    pub async fn prepare(&self) -> Result<()> {
+        self.repositories.create_tables().await?;
+        self.storage
+            .queues
+            .create_queue(&self.settings.queue)
+            .await?;
+        self.storage
+            .blobs
+            .create_container(&self.settings.container)
+            .await?;
+        let policies = system_policies(self.clock.now())
+            .map_err(|error| Error::internal("seed the policies", error))?;
+        for policy in policies {
+            match self.repositories.policies.insert(policy).await {
+                Ok(_) => {}
+                Err(error) if error.kind() == StorageErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

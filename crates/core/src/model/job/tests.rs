@@ -1,0 +1,178 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_770_000_000 + second).unwrap()
+}
+
+fn pending() -> Job {
+    let database: DatabaseId = "db-001".parse().unwrap();
+    Job {
+        id: JobId::derive(&database, "slot|x"),
+        database_id: database,
+        database_label: "Orders".parse().unwrap(),
+        engine_type: EngineType::PostgreSql,
+        work: Work::Backup(BackupWork {
+            tiers: vec![],
+            slot: None,
+            needs_enabled: false,
+        }),
+        trigger: Trigger::Manual,
+        created_at: at(0),
+        not_before: at(0),
+        rung_at: None,
+        epoch: 0,
+        attempts: 0,
+        cancel_requested: false,
+        progress: Progress::default(),
+        comparison: None,
+        state: JobState::Pending,
+    }
+}
+
+fn worker(name: &str) -> WorkerId {
+    name.parse().unwrap()
+}
+
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+fn flaky() -> Failure {
+    Failure::new(FailureKind::Unreachable, "nothing listens there")
+}
+
+#[test]
+fn a_live_lease_keeps_others_out_and_a_dead_one_lets_them_in() {
+    let job = pending().claim(worker("one"), at(0), LEASE).unwrap();
+    assert!(job.clone().claim(worker("two"), at(89), LEASE).is_err());
+    let taken = job.claim(worker("two"), at(90), LEASE).unwrap();
+    assert_eq!(taken.epoch, 2);
+    assert_eq!(taken.attempts, 1, "the lost attempt counts");
+}
+
+#[test]
+fn a_transient_failure_is_retried_with_growing_waits_until_the_attempts_are_used_up() {
+    let mut job = pending();
+    let mut waits = Vec::new();
+    for attempt in 1..=Job::MAX_ATTEMPTS {
+        let now = at(i64::from(attempt) * 10_000);
+        job = job
+            .claim(worker("one"), now, LEASE)
+            .unwrap()
+            .fail(now, flaky())
+            .unwrap();
+        if !job.is_terminal() {
+            waits.push(job.not_before.duration_since(now).as_secs());
+        }
+    }
+    assert_eq!(waits, [30, 120, 480]);
+    assert!(matches!(job.state, JobState::Failed { .. }));
+}
+
+#[test]
+fn a_wrong_password_is_not_tried_again() {
+    let wrong = Failure::new(FailureKind::Authentication, "wrong password");
+    let job = pending()
+        .claim(worker("one"), at(0), LEASE)
+        .unwrap()
+        .fail(at(1), wrong)
+        .unwrap();
+    assert!(matches!(job.state, JobState::Failed { .. }));
+}
+
+#[test]
+fn a_job_given_back_costs_no_attempt() {
+    let job = pending()
+        .claim(worker("one"), at(0), LEASE)
+        .unwrap()
+        .release(at(5))
+        .unwrap();
+    assert_eq!(job.attempts, 0);
+    assert!(job.claim(worker("two"), at(5), LEASE).is_ok());
+}
+
+#[test]
+fn cancelling_stops_a_waiting_job_at_once_and_asks_a_running_one() {
+    let waiting = pending().request_cancel(at(1)).unwrap();
+    assert!(matches!(waiting.state, JobState::Cancelled { .. }));
+    let running = pending().claim(worker("one"), at(0), LEASE).unwrap();
+    let running = running.request_cancel(at(1)).unwrap();
+    assert!(running.cancel_requested && !running.is_terminal());
+    let stopped = Failure::new(FailureKind::Cancelled, "cancelled");
+    let ended = running.fail(at(2), stopped).unwrap();
+    assert!(matches!(ended.state, JobState::Cancelled { .. }));
+}
+
+#[test]
+fn a_manifest_outranks_a_failed_row() {
+    let job = pending().claim(worker("one"), at(0), LEASE).unwrap();
+    let failed = job
+        .fail(at(1), Failure::new(FailureKind::Internal, "defect"))
+        .unwrap();
+    assert!(matches!(
+        failed.complete(at(2)).unwrap().state,
+        JobState::Completed { .. }
+    ));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Claim,
+    Renew,
+    Complete,
+    FailTransient,
+    FailForGood,
+    Release,
+    Cancel,
+    Miss,
+    Wait(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        Just(Step::Claim),
+        Just(Step::Renew),
+        Just(Step::Complete),
+        Just(Step::FailTransient),
+        Just(Step::FailForGood),
+        Just(Step::Release),
+        Just(Step::Cancel),
+        Just(Step::Miss),
+        (0_i64..200).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn epochs_never_fall_and_ends_are_final(steps in prop::collection::vec(step(), 0..60)) {
+        let mut job = pending();
+        let mut now = 0;
+        for step in steps {
+            let before = job.clone();
+            let next = match step {
+                Step::Wait(seconds) => { now += seconds; Ok(job) }
+                Step::Claim => job.claim(worker("one"), at(now), LEASE),
+                Step::Renew => job.renew(at(now), LEASE),
+                Step::Complete => job.complete(at(now)),
+                Step::FailTransient => job.fail(at(now), flaky()),
+                Step::FailForGood => {
+                    job.fail(at(now), Failure::new(FailureKind::Permission, "no"))
+                }
+                Step::Release => job.release(at(now)),
+                Step::Cancel => job.request_cancel(at(now)),
+                Step::Miss => job.miss(at(now), "no".to_owned()),
+            };
+            job = next.unwrap_or_else(|_| before.clone());
+            prop_assert!(job.epoch >= before.epoch);
+            prop_assert!(job.attempts >= before.attempts);
+            if before.is_terminal() {
+                let is_late_success = matches!(before.state, JobState::Failed { .. })
+                    && matches!(job.state, JobState::Completed { .. });
+                prop_assert!(job == before || is_late_success);
+            }
+            if before.live_lease(at(now)).is_some() {
+                prop_assert_eq!(job.epoch, before.epoch, "nobody claims over a live lease");
+            }
+        }
+    }
+}
