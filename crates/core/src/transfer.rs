@@ -188,7 +188,7 @@ impl DumpComplete {
     }
 }
 
-/// A running dump.
+/// A running dump. Dropping it, also in the middle of `finish`, kills the tool without waiting.
 #[async_trait]
 pub trait DumpSource: Send {
     /// Reads more of the dump into the free tail of `buffer` (its spare capacity, never growing
@@ -203,7 +203,7 @@ pub trait DumpSource: Send {
     async fn abort(self: Box<Self>);
 }
 
-/// A running restore.
+/// A running restore. Dropping it, also in the middle of `finish`, kills the tool without waiting.
 #[async_trait]
 pub trait RestoreSink: Send {
     /// Feeds plain bytes. Fails as soon as the tool has died.
