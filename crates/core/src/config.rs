@@ -136,8 +136,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Deadlines of dumps and restores.
     pub deadlines: DeadlineSettings,
-    /// Directories in which client tools are looked for first.
-    pub tool_path: Vec<PathBuf>,
+    /// Directories, colons between, in which client tools are looked for first.
+    pub tool_path: String,
     /// `LOG_LEVEL`, a filter such as `info` or `dilux_core=debug,info`.
     pub log_level: String,
     /// How log lines look.

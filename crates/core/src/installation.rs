@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::dispatch::Dispatcher;
@@ -9,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::random::SharedRandom;
 use crate::repository::{Repositories, TableNames};
 use crate::schedule::system_policies;
-use crate::storage::{Storage, StorageErrorKind};
+use crate::storage::{Condition, Entity, EntityKey, Storage, StorageErrorKind, TableOperation};
 
 /// What every service works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -80,5 +82,16 @@ impl Installation {
             }
         }
         Ok(())
+    }
+
+    /// What time it is by the store's clock, told by a row that is written for it.
+    pub async fn storage_time(&self) -> Result<Timestamp> {
+        let table = self.repositories.settings.table();
+        let key = EntityKey::new("clock", "probe");
+        let probe = TableOperation::Replace(Entity::new(key.clone()), Condition::None);
+        self.storage.tables.write(table, probe).await?;
+        let row = self.storage.tables.get(table, &key).await?;
+        row.map(|row| row.timestamp)
+            .ok_or_else(|| Error::Conflict("the probe row vanished".to_owned()))
     }
 }

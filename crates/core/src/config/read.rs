@@ -159,11 +159,7 @@ pub(super) fn settings(
         sweep,
         worker,
         deadlines,
-        tool_path: tool_path
-            .split(':')
-            .filter(|part| !part.is_empty())
-            .map(PathBuf::from)
-            .collect(),
+        tool_path,
         log_level,
         log_format,
         environment,

@@ -21,7 +21,7 @@ impl SettingsRepository {
         Self { tables, table }
     }
 
-    pub(super) fn table(&self) -> &TableName {
+    pub(crate) fn table(&self) -> &TableName {
         &self.table
     }
 
