@@ -5,6 +5,7 @@ mod client;
 mod report;
 mod subject;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use subject::Subject;
 
 /// Arguments of `dilux try`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct TryArguments {
+pub(crate) struct Arguments {
     /// Address of the API.
     #[arg(long, default_value = "http://127.0.0.1:7071")]
     api: url::Url,
@@ -62,7 +63,7 @@ const PICK_UP_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Runs the command. An error when anything failed or a copy differs from its source.
-pub(crate) async fn run(arguments: TryArguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let token = std::fs::read_to_string(&arguments.token_file).with_context(|| {
         format!(
             "cannot read the token of the API from {}",
@@ -82,7 +83,9 @@ pub(crate) async fn run(arguments: TryArguments) -> anyhow::Result<()> {
         .filter(|outcome| expected && outcome.is_equal != Some(true))
         .collect();
     for outcome in &unequal {
-        tracing::error!(database = outcome.database, differences = ?outcome.differences, "not equal");
+        for difference in &outcome.differences {
+            say(&format!("{} differs: {difference}", outcome.database))?;
+        }
     }
     if unequal.is_empty() {
         Ok(())
@@ -95,11 +98,16 @@ pub(crate) async fn run(arguments: TryArguments) -> anyhow::Result<()> {
     }
 }
 
+/// Tells the person in front of the terminal; standard output is for the report.
+fn say(sentence: &str) -> std::io::Result<()> {
+    writeln!(std::io::stderr(), "{sentence}")
+}
+
 /// Makes sure that the subject's engine and database are registered; gives the database's id.
 async fn register(
     client: &Client,
     subject: &Subject,
-    arguments: &TryArguments,
+    arguments: &Arguments,
 ) -> anyhow::Result<String> {
     let engine_id = register_engine(client, subject, arguments.replace).await?;
     let mut body = json!({
@@ -174,10 +182,10 @@ async fn try_one(
     client: &Client,
     subject: &Subject,
     database_id: &str,
-    arguments: &TryArguments,
+    arguments: &Arguments,
 ) -> anyhow::Result<Outcome> {
     let what = format!("{} ({})", subject.database, subject.engine_type);
-    tracing::info!("backing up {what}");
+    say(&format!("Backing up {what}"))?;
     let started = client
         .post(&["databases", database_id, "backup"], &json!({}))
         .await?;
@@ -188,7 +196,7 @@ async fn try_one(
     }
     let backup_id = text(&backup["backup_id"])?;
     let target = subject.new_name(SystemClock.now());
-    tracing::info!("restoring {what} into {target}");
+    say(&format!("Restoring {what} into {target}"))?;
     let body = json!({
         "target_database": target,
         "compare_with_source": arguments.until == Extent::Compare,
