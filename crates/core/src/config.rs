@@ -12,6 +12,7 @@ use std::time::Duration;
 pub use read::{ConfigProblem, ConfigProblems};
 pub use variable::{VARIABLES, Variable};
 
+use crate::model::RetryRule;
 use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, TableName};
 
@@ -96,6 +97,8 @@ pub struct WorkerSettings {
     pub idle_poll: Duration,
     /// How long running jobs may go on after a stop was asked for.
     pub shutdown_grace: Duration,
+    /// When a failed attempt is tried again.
+    pub retry: RetryRule,
 }
 
 /// Limits on the silence and length of a tool's run.
@@ -136,7 +139,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Deadlines of dumps and restores.
     pub deadlines: DeadlineSettings,
-    /// Directories, colons between, in which client tools are looked for first.
+    /// Directories, colons between, in which alone client tools are looked for; empty means the
+    /// usual places.
     pub tool_path: String,
     /// `LOG_LEVEL`, a filter such as `info` or `dilux_core=debug,info`.
     pub log_level: String,

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::{
     DeadlineSettings, IdentitySetting, LogFormat, SecretSetting, Settings, StorageSetting,
     VARIABLES, WorkerSettings,
 };
+use crate::model::RetryRule;
 use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
 
@@ -209,6 +212,19 @@ fn worker(reader: &mut Reader<'_>) -> WorkerSettings {
         lease: reader.seconds("DILUX_JOB_LEASE_SECONDS", 90, 3),
         idle_poll: Duration::from_millis(idle_poll.max(10)),
         shutdown_grace: reader.seconds("DILUX_SHUTDOWN_GRACE_SECONDS", 20, 0),
+        retry: retry(reader),
+    }
+}
+
+fn retry(reader: &mut Reader<'_>) -> RetryRule {
+    let attempts = reader.parsed("DILUX_RETRY_ATTEMPTS", 4_u32, "must be a whole number");
+    if attempts == 0 {
+        reader.problem("DILUX_RETRY_ATTEMPTS", "must be at least 1");
+    }
+    let first_wait = reader.seconds("DILUX_RETRY_FIRST_SECONDS", 30, 0);
+    RetryRule {
+        attempts,
+        first_wait: first_wait.try_into().unwrap_or(SignedDuration::MAX),
     }
 }
 

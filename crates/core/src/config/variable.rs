@@ -154,7 +154,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "DILUX_TOOL_PATH",
         "",
-        "Directories, separated by `:`, in which client tools are looked for first.",
+        "Directories, separated by `:`, in which alone client tools are looked for. When not set: \
+         where distributions install them.",
     ),
     variable(
         "LOG_LEVEL",

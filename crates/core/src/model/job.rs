@@ -190,6 +190,26 @@ impl JobState {
     }
 }
 
+/// When a failed attempt is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryRule {
+    /// Attempts in all before a transient failure is final.
+    pub attempts: u32,
+    /// Wait after the first; each further wait is four times as long, at most an hour.
+    pub first_wait: SignedDuration,
+}
+
+impl RetryRule {
+    fn wait_after(self, attempts: u32) -> SignedDuration {
+        const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+        let factor = 4_i32.saturating_pow(attempts.saturating_sub(1));
+        self.first_wait
+            .checked_mul(factor)
+            .unwrap_or(LONGEST)
+            .min(LONGEST)
+    }
+}
+
 /// A transition that the state machine does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a {from} job cannot be {to}")]
@@ -236,9 +256,6 @@ pub struct Job {
 }
 
 impl Job {
-    /// Attempts before a transient failure is final.
-    pub const MAX_ATTEMPTS: u32 = 4;
-
     /// Whether nothing more will happen to it.
     pub fn is_terminal(&self) -> bool {
         match self.state {
@@ -317,15 +334,22 @@ impl Job {
 
     /// An attempt failed. Transient failures are retried with back-off until the attempts are
     /// used up.
-    pub fn fail(mut self, now: Timestamp, failure: Failure) -> Result<Self, InvalidTransition> {
+    pub fn fail(
+        mut self,
+        now: Timestamp,
+        failure: Failure,
+        rule: RetryRule,
+    ) -> Result<Self, InvalidTransition> {
         if !matches!(self.state, JobState::Running { .. }) {
             return Err(self.refuse("failed"));
         }
         self.attempts += 1;
         if failure.kind == FailureKind::Cancelled {
             self.state = JobState::Cancelled { at: now };
-        } else if failure.kind.is_transient() && self.attempts < Self::MAX_ATTEMPTS {
-            self.not_before = now.saturating_add(back_off(self.attempts)).unwrap_or(now);
+        } else if failure.kind.is_transient() && self.attempts < rule.attempts {
+            self.not_before = now
+                .saturating_add(rule.wait_after(self.attempts))
+                .unwrap_or(now);
             self.state = JobState::Retrying { last: failure };
         } else {
             self.state = JobState::Failed { at: now, failure };
@@ -386,12 +410,6 @@ impl Job {
             to,
         }
     }
-}
-
-/// Wait before the next attempt: 30 s, 2 min, 8 min, at most an hour.
-fn back_off(attempts: u32) -> SignedDuration {
-    let seconds = 30_i64.saturating_mul(4_i64.saturating_pow(attempts.saturating_sub(1)));
-    SignedDuration::from_secs(seconds.min(3600))
 }
 
 impl fmt::Display for JobState {

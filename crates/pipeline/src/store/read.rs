@@ -26,6 +26,7 @@ pub(super) async fn read_chunks(
         while !at_end {
             let mut buffer = pool.take(chunk_bytes.get());
             at_end = fill(source, &mut buffer, chunk_bytes, progress).await?;
+            dilux_core::crash::point("mid-dump");
             if buffer.len() > 0 {
                 let chunk = buffer.freeze();
                 hashing.update(chunk.clone()).await?;

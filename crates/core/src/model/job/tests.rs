@@ -37,6 +37,11 @@ fn worker(name: &str) -> WorkerId {
 
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
+const RULE: RetryRule = RetryRule {
+    attempts: 4,
+    first_wait: SignedDuration::from_secs(30),
+};
+
 fn flaky() -> Failure {
     Failure::new(FailureKind::Unreachable, "nothing listens there")
 }
@@ -54,12 +59,12 @@ fn a_live_lease_keeps_others_out_and_a_dead_one_lets_them_in() {
 fn a_transient_failure_is_retried_with_growing_waits_until_the_attempts_are_used_up() {
     let mut job = pending();
     let mut waits = Vec::new();
-    for attempt in 1..=Job::MAX_ATTEMPTS {
+    for attempt in 1..=RULE.attempts {
         let now = at(i64::from(attempt) * 10_000);
         job = job
             .claim(worker("one"), now, LEASE)
             .unwrap()
-            .fail(now, flaky())
+            .fail(now, flaky(), RULE)
             .unwrap();
         if !job.is_terminal() {
             waits.push(job.not_before.duration_since(now).as_secs());
@@ -75,7 +80,7 @@ fn a_wrong_password_is_not_tried_again() {
     let job = pending()
         .claim(worker("one"), at(0), LEASE)
         .unwrap()
-        .fail(at(1), wrong)
+        .fail(at(1), wrong, RULE)
         .unwrap();
     assert!(matches!(job.state, JobState::Failed { .. }));
 }
@@ -99,7 +104,7 @@ fn cancelling_stops_a_waiting_job_at_once_and_asks_a_running_one() {
     let running = running.request_cancel(at(1)).unwrap();
     assert!(running.cancel_requested && !running.is_terminal());
     let stopped = Failure::new(FailureKind::Cancelled, "cancelled");
-    let ended = running.fail(at(2), stopped).unwrap();
+    let ended = running.fail(at(2), stopped, RULE).unwrap();
     assert!(matches!(ended.state, JobState::Cancelled { .. }));
 }
 
@@ -107,7 +112,7 @@ fn cancelling_stops_a_waiting_job_at_once_and_asks_a_running_one() {
 fn a_manifest_outranks_a_failed_row() {
     let job = pending().claim(worker("one"), at(0), LEASE).unwrap();
     let failed = job
-        .fail(at(1), Failure::new(FailureKind::Internal, "defect"))
+        .fail(at(1), Failure::new(FailureKind::Internal, "defect"), RULE)
         .unwrap();
     assert!(matches!(
         failed.complete(at(2)).unwrap().state,
@@ -154,9 +159,9 @@ proptest! {
                 Step::Claim => job.claim(worker("one"), at(now), LEASE),
                 Step::Renew => job.renew(at(now), LEASE),
                 Step::Complete => job.complete(at(now)),
-                Step::FailTransient => job.fail(at(now), flaky()),
+                Step::FailTransient => job.fail(at(now), flaky(), RULE),
                 Step::FailForGood => {
-                    job.fail(at(now), Failure::new(FailureKind::Permission, "no"))
+                    job.fail(at(now), Failure::new(FailureKind::Permission, "no"), RULE)
                 }
                 Step::Release => job.release(at(now)),
                 Step::Cancel => job.request_cancel(at(now)),
