@@ -137,6 +137,16 @@ pub const VARIABLES: &[Variable] = &[
         "How long running jobs may go on after a stop was asked for.",
     ),
     variable(
+        "DILUX_RETRY_ATTEMPTS",
+        "4",
+        "Attempts at a job before a passing failure is final.",
+    ),
+    variable(
+        "DILUX_RETRY_FIRST_SECONDS",
+        "30",
+        "Wait before the second attempt; each further wait is four times as long, at most 1 h.",
+    ),
+    variable(
         "DILUX_FIRST_BYTE_SECONDS",
         "600",
         "Longest wait for the first byte of a dump.",
