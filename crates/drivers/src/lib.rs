@@ -1,1 +1,15 @@
-//! placeholder
+//! One driver per engine type: probe, discover, dump, restore, fingerprint.
+//!
+//! Drivers run the vendor's own client tools or speak its protocol; callers cannot tell. Only
+//! `process` spawns.
+
+mod driver;
+mod drivers;
+mod postgresql;
+mod process;
+mod tools;
+
+pub use driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, TlsMode};
+pub use drivers::{DriverSettings, Drivers};
+pub use process::Deadlines;
+pub use tools::{ToolReport, ToolSearch, Tools};

@@ -1,0 +1,147 @@
+//! The port of an engine type: what every driver does, whether it spawns a tool or speaks the
+//! protocol itself.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dilux_core::model::{
+    Credentials, DatabaseName, DatabaseTraits, EngineType, Fingerprint, Host, Port, ServerIdentity,
+    ToolIdentity,
+};
+use dilux_core::transfer::{DumpSource, Failure, RestoreSink};
+
+/// How the connection to a server is protected.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    /// Never encrypted.
+    Disabled,
+    /// Encrypted when the server can, without looking at its certificate.
+    #[default]
+    Preferred,
+    /// Encrypted or not at all, without looking at the certificate.
+    Required,
+    /// Encrypted, and the certificate is signed by a known authority.
+    VerifyAuthority,
+    /// Encrypted, signed by a known authority, and made for this host.
+    VerifyFull,
+}
+
+/// Where a server is and how to sign in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Host.
+    pub host: Host,
+    /// Port.
+    pub port: Port,
+    /// Account and password.
+    pub credentials: Credentials,
+    /// Protection of the connection.
+    pub tls: TlsMode,
+}
+
+/// A server that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What it is.
+    pub server: ServerIdentity,
+    /// From the start of the client to the server's answer: name lookup, connection, sign-in and
+    /// one query.
+    pub latency: Duration,
+}
+
+/// A database found on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoveredDatabase {
+    /// Name.
+    pub name: DatabaseName,
+    /// Whether it belongs to the server itself and is not worth a backup.
+    pub is_system: bool,
+}
+
+/// A dump under way.
+pub struct RunningDump {
+    /// The bytes, with the proof at their end.
+    pub source: Box<dyn DumpSource>,
+    /// The server as asked just before.
+    pub server: ServerIdentity,
+    /// The tool at work.
+    pub tool: ToolIdentity,
+    /// What a restore must give to the new database before data flows.
+    pub traits: DatabaseTraits,
+    /// What a person should know about this backup, one sentence each: tables that are not
+    /// consistent with the rest, a tool with known flaws…
+    pub notes: Vec<String>,
+}
+
+impl std::fmt::Debug for RunningDump {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("RunningDump")
+            .field("server", &self.server)
+            .field("tool", &self.tool)
+            .field("traits", &self.traits)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to restore into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// The new database. It must not exist yet.
+    pub database: DatabaseName,
+    /// As recorded by the dump.
+    pub traits: DatabaseTraits,
+    /// Server that the dump came from.
+    pub server: ServerIdentity,
+    /// Tool that wrote the dump.
+    pub tool: ToolIdentity,
+}
+
+/// An engine type.
+///
+/// # Contract
+/// - Names are taken literally: no database name is ever read as an option, a connection string, a
+///   pattern or a piece of SQL.
+/// - The password is in no argument, no environment variable, no file that others can open, and in
+///   no [`Failure`].
+/// - Futures may be dropped at any time; what they started is stopped then.
+/// - Every call ends in bounded time, whatever the server does.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// The type that it serves.
+    fn engine_type(&self) -> EngineType;
+
+    /// Signs in, to `database` or else to the server's own one, and asks what the server is.
+    async fn probe(
+        &self,
+        target: &Target,
+        database: Option<&DatabaseName>,
+    ) -> Result<Probe, Failure>;
+
+    /// All databases that the account can see, by name, system ones flagged.
+    async fn discover(&self, target: &Target) -> Result<Vec<DiscoveredDatabase>, Failure>;
+
+    /// Starts a dump. Whatever can be known before the first byte (sign-in, database, versions,
+    /// privileges) fails here.
+    async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure>;
+
+    /// Creates the new database and opens it for the bytes of a dump; `TargetExists` if there is
+    /// one of that name. When the sink is aborted or its `finish` fails, the database that this
+    /// call created is dropped again; the failure's message says so, or says what was left.
+    async fn restore(
+        &self,
+        target: &Target,
+        plan: &RestorePlan,
+    ) -> Result<Box<dyn RestoreSink>, Failure>;
+
+    /// Reads the whole database and boils it down, from one snapshot where the engine has them.
+    async fn fingerprint(
+        &self,
+        target: &Target,
+        database: &DatabaseName,
+    ) -> Result<Fingerprint, Failure>;
+}

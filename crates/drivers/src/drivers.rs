@@ -1,0 +1,75 @@
+//! The registry: which driver serves which engine type.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dilux_core::model::EngineType;
+use dilux_core::transfer::{Failure, FailureKind};
+
+use crate::driver::Driver;
+use crate::postgresql::PostgreSqlDriver;
+use crate::process::Deadlines;
+use crate::tools::Tools;
+
+/// What all drivers share.
+#[derive(Debug, Clone)]
+pub struct DriverSettings {
+    /// Limits on the tools.
+    pub deadlines: Deadlines,
+    /// Certificates of the authorities that may sign a server's certificate, in PEM.
+    pub authorities: PathBuf,
+}
+
+impl Default for DriverSettings {
+    fn default() -> Self {
+        Self {
+            deadlines: Deadlines::default(),
+            authorities: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+        }
+    }
+}
+
+/// All drivers. A new engine type is a module and a row in [`Drivers::new`].
+#[derive(Clone)]
+pub struct Drivers {
+    drivers: Vec<Arc<dyn Driver>>,
+    tools: Arc<Tools>,
+}
+
+impl Drivers {
+    /// The drivers over these tools.
+    pub fn new(tools: Tools, settings: &DriverSettings) -> Self {
+        let tools = Arc::new(tools);
+        let drivers: Vec<Arc<dyn Driver>> = vec![Arc::new(PostgreSqlDriver::new(
+            Arc::clone(&tools),
+            settings.clone(),
+        ))];
+        Self { drivers, tools }
+    }
+
+    /// The driver for an engine type.
+    pub fn for_engine(&self, engine_type: EngineType) -> Result<Arc<dyn Driver>, Failure> {
+        let found = self
+            .drivers
+            .iter()
+            .find(|driver| driver.engine_type() == engine_type);
+        found.map(Arc::clone).ok_or_else(|| {
+            Failure::new(
+                FailureKind::Configuration,
+                format!("engines of type {engine_type} can be registered, but not be backed up: this version has no driver for them"),
+            )
+        })
+    }
+
+    /// The tools that the drivers use.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+}
+
+impl std::fmt::Debug for Drivers {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let types = self.drivers.iter().map(|driver| driver.engine_type());
+        formatter.debug_list().entries(types).finish()
+    }
+}
