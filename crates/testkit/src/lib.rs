@@ -2,3 +2,7 @@
 
 pub mod azurite;
 pub mod conformance;
+pub mod postgres;
+pub mod samples;
+mod server_process;
+pub mod transfer;

@@ -1,0 +1,6 @@
+//! Sample databases: small, and with one of everything that a backup must carry.
+
+/// A script for an empty PostgreSQL database, to be run by its superuser: extensions, types,
+/// partitions, inheritance, generated columns, views, triggers, large objects, odd names. About
+/// 4500 rows.
+pub const POSTGRESQL: &str = include_str!("samples/postgresql.sql");
