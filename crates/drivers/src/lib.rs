@@ -5,6 +5,7 @@
 
 mod driver;
 mod drivers;
+mod explain;
 mod postgresql;
 mod process;
 mod tools;

@@ -2,11 +2,11 @@
 
 mod create;
 mod dump;
-mod explain;
 mod fingerprint;
 mod header;
 mod restore;
 mod session;
+mod words;
 
 use std::sync::Arc;
 use std::time::Instant;

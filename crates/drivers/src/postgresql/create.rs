@@ -60,19 +60,22 @@ impl Created {
     /// as a read-only default would stand in the way.
     pub(super) async fn complete(&self, traits: &DatabaseTraits) -> Result<(), Failure> {
         let name = identifier(self.name.as_str());
-        let mut script = String::new();
+        let mut script = Vec::new();
         for (key, value) in traits {
             let Some(setting) = key.strip_prefix(SETTING) else {
                 continue;
             };
             let (quoted, text, value) = (identifier(setting), literal(setting), literal(value));
-            // By way of the session, as lists such as a search path have a syntax of their own.
-            script.push_str(&format!(
-                "SELECT set_config({text}, {value}, false) \\g /dev/null\nALTER DATABASE {name} SET {quoted} FROM CURRENT;\n"
+            // By way of the transaction, as lists such as a search path have a syntax of their own.
+            script.push(format!(
+                "SELECT set_config({text}, {value}, true) \\g /dev/null\n"
+            ));
+            script.push(format!(
+                "ALTER DATABASE {name} SET {quoted} FROM CURRENT;\n"
             ));
         }
         if let Some(comment) = traits.get("comment") {
-            script.push_str(&format!(
+            script.push(format!(
                 "COMMENT ON DATABASE {name} IS {};\n",
                 literal(comment)
             ));
@@ -82,7 +85,7 @@ impl Created {
         }
         let session = self.driver.session(&self.target);
         session
-            .maintenance_rows::<serde_json::Value>(&script)
+            .maintenance_rows::<serde_json::Value>(&format!("BEGIN;\n{}COMMIT;\n", script.concat()))
             .await
             .map(|_nothing| ())
     }
@@ -145,33 +148,31 @@ async fn drop_by_oid(driver: &PostgreSqlDriver, target: &Target, oid: u32) -> Re
 }
 
 fn create_statement(name: &DatabaseName, traits: &DatabaseTraits) -> String {
-    let mut statement = format!(
-        "CREATE DATABASE {} TEMPLATE template0",
-        identifier(name.as_str())
-    );
-    let mut option = |keyword: &str, value: Option<&String>| {
-        if let Some(value) = value {
-            statement.push_str(&format!(" {keyword} {}", literal(value)));
-        }
+    let option = |keyword: &str, name: &str| {
+        traits
+            .get(name)
+            .map(|value| format!(" {keyword} {}", literal(value)))
+            .unwrap_or_default()
     };
-    option("ENCODING", traits.get("encoding"));
-    option("LC_COLLATE", traits.get("collate"));
-    option("LC_CTYPE", traits.get("ctype"));
-    let locale = traits.get("locale");
-    match traits.get("provider").map(String::as_str) {
-        Some("i") => {
-            option("ICU_LOCALE", locale);
-            option("ICU_RULES", traits.get("icu_rules"));
-            statement.push_str(" LOCALE_PROVIDER icu");
-        }
-        Some("b") => {
-            option("BUILTIN_LOCALE", locale);
-            statement.push_str(" LOCALE_PROVIDER builtin");
-        }
-        _ => {}
-    }
-    statement.push_str(";\n");
-    statement
+    let locale = match traits.get("provider").map(String::as_str) {
+        Some("i") => [
+            " LOCALE_PROVIDER icu".to_owned(),
+            option("ICU_LOCALE", "locale"),
+            option("ICU_RULES", "icu_rules"),
+        ]
+        .concat(),
+        Some("b") => [
+            " LOCALE_PROVIDER builtin".to_owned(),
+            option("BUILTIN_LOCALE", "locale"),
+        ]
+        .concat(),
+        _ => String::new(),
+    };
+    let name = identifier(name.as_str());
+    let encoding = option("ENCODING", "encoding");
+    let collate = option("LC_COLLATE", "collate");
+    let ctype = option("LC_CTYPE", "ctype");
+    format!("CREATE DATABASE {name} TEMPLATE template0{encoding}{collate}{ctype}{locale};\n")
 }
 
 fn exists(name: &DatabaseName) -> Failure {

@@ -5,8 +5,8 @@ use dilux_core::transfer::{Failure, FailureKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::explain::explain;
 use super::session::Session;
+use super::words::WORDS;
 use super::{ServerRow, server_version};
 use crate::driver::RunningDump;
 use crate::process::ToolDump;
@@ -117,7 +117,10 @@ pub(super) async fn start(
         invocation,
         tool.identity.clone(),
         deadlines,
-        (has_trailer, Box::new(move |end| Some(explain(&place, end)))),
+        (
+            has_trailer,
+            Box::new(move |end| Some(WORDS.explain(&place, end))),
+        ),
     )
     .await?;
     Ok(RunningDump {

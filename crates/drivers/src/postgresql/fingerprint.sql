@@ -118,7 +118,11 @@ definition(object, definition) AS (
                                     'generated:' || (to_jsonb(a) ->> 'attgenerated'),
                                     'storage:' || a.attstorage::text,
                                     'compression:' || (to_jsonb(a) ->> 'attcompression'),
-                                    a.attoptions::text, a.attfdwoptions::text,
+                                    -- Minor versions since 2026 keep a counter of changes here.
+                                    (SELECT string_agg(option, ',' ORDER BY option)
+                                     FROM unnest(a.attoptions) AS option
+                                     WHERE option !~ '^pg_attver='),
+                                    a.attfdwoptions::text,
                                     pg_get_expr(d.adbin, d.adrelid)),
                           E'\n' ORDER BY a.attnum)
                       FROM pg_attribute a
@@ -234,7 +238,7 @@ definition(object, definition) AS (
     SELECT 'comment on ' || i.type || ' ' || i.identity, d.description
     FROM pg_description d
     CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS i
-    WHERE d.objoid >= 16384
+    WHERE (d.objoid >= 16384 OR d.classoid = 'pg_largeobject'::regclass)
       AND i.identity IS NOT NULL
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = d.classoid AND m.objid = d.objoid))
 SELECT json_build_object('object', object, 'definition', coalesce(definition, ''))

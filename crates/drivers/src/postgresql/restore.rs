@@ -6,8 +6,8 @@ use dilux_core::model::DatabaseTraits;
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
 use super::create::Created;
-use super::explain::explain;
 use super::header::Header;
+use super::words::WORDS;
 use super::{PostgreSqlDriver, ServerRow, server_version};
 use crate::driver::{RestorePlan, Target};
 use crate::process::{ToolEnd, ToolRestore};
@@ -49,7 +49,7 @@ pub(super) async fn start(
         .argument("--output=/dev/null");
     let place = session.place("psql", plan.database.as_str());
     let deadlines = driver.settings.deadlines;
-    let explain = Box::new(move |end: &ToolEnd<'_>| Some(explain(&place, end)));
+    let explain = Box::new(move |end: &ToolEnd<'_>| Some(WORDS.explain(&place, end)));
     match ToolRestore::start(invocation, deadlines, explain).await {
         Ok(tool) => Ok(Box::new(Restore {
             tool,

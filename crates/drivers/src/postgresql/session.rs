@@ -7,9 +7,10 @@ use dilux_core::secret::SecretValue;
 use dilux_core::transfer::{Failure, FailureKind, ToolExit};
 use serde::de::DeserializeOwned;
 
-use super::explain::{Place, explain};
+use super::words::WORDS;
 use crate::driver::{Target, TlsMode};
 use crate::drivers::DriverSettings;
+use crate::explain::Place;
 use crate::process::{Invocation, ToolEnd, capture};
 use crate::tools::{Purpose, Tool, Tools};
 
@@ -128,10 +129,10 @@ impl Session<'_> {
             exit: captured.exit,
             raw_words: &raw_words,
         };
-        let failure = explain(&self.place("psql", database), &end);
+        let failure = WORDS.explain(&self.place("psql", database), &end);
         Err(captured
             .redactor
-            .failure(failure)
+            .failure(&failure)
             .with_detail(captured.words))
     }
 

@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_are_said_in_round_units() {
-        assert_eq!(spoken(Duration::from_secs(300)), "5 minutes");
+        assert_eq!(spoken(Duration::from_mins(5)), "5 minutes");
         assert_eq!(spoken(Duration::from_secs(90)), "90 seconds");
-        assert_eq!(spoken(Duration::from_secs(3600)), "1 hour");
+        assert_eq!(spoken(Duration::from_hours(1)), "1 hour");
         assert_eq!(spoken(Duration::from_millis(250)), "250 milliseconds");
         assert_eq!(spoken_size(17), "17 bytes");
-        assert_eq!(spoken_size(3_328_599_654), "3.1 GiB");
+        assert_eq!(spoken_size(3_400_000_000), "3.1 GiB");
     }
 }

@@ -93,7 +93,7 @@ impl DumpSource for ToolDump {
                 raw_words: &raw_words,
             })
         {
-            return Err(self.running.redactor.failure(failure).with_detail(words));
+            return Err(self.running.redactor.failure(&failure).with_detail(words));
         }
         DumpComplete::prove(DumpEvidence {
             exit: Some(exit),

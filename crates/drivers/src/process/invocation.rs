@@ -80,17 +80,6 @@ impl Invocation {
         Ok(self)
     }
 
-    /// Appends `prefix` with the path of a file with this content that only the child can open.
-    pub(crate) fn secret_argument(
-        mut self,
-        prefix: &str,
-        content: &SecretValue,
-    ) -> Result<Self, Failure> {
-        let path = self.keep_secret(content)?;
-        self.arguments.push(format!("{prefix}{path}").into());
-        Ok(self)
-    }
-
     /// Takes this secret out of everything that the tool says.
     pub(crate) fn redacting(mut self, secret: &SecretValue) -> Self {
         self.redactor = Redactor::new(secret);

@@ -1,7 +1,5 @@
 //! Takes secrets and control characters out of what a tool said.
 
-use std::fmt::Write as _;
-
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::Failure;
@@ -80,7 +78,7 @@ impl Redactor {
     }
 
     /// A failure without secrets in any of its texts.
-    pub(crate) fn failure(&self, failure: Failure) -> Failure {
+    pub(crate) fn failure(&self, failure: &Failure) -> Failure {
         Failure {
             kind: failure.kind,
             message: self.redact(&failure.message),
@@ -95,8 +93,8 @@ fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             encoded.push(char::from(byte));
         } else {
-            // Writing to a string cannot fail.
-            let _: std::fmt::Result = write!(encoded, "%{byte:02X}");
+            encoded.push('%');
+            encoded.push_str(&HEXUPPER.encode(&[byte]));
         }
     }
     encoded

@@ -63,7 +63,7 @@ impl ToolRestore {
                 raw_words: &raw_words,
             }) =>
             {
-                self.running.redactor.failure(failure)
+                self.running.redactor.failure(&failure)
             }
             ToolExit::Code(code) => Failure::new(
                 FailureKind::ToolFailed,

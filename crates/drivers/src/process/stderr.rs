@@ -20,7 +20,8 @@ const KEPT: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct StderrTail {
     ring: Arc<Mutex<Ring>>,
-    drain: JoinHandle<()>,
+    /// `None` once it was waited for.
+    drain: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -78,13 +79,19 @@ impl StderrTail {
                     .push(&chunk[..count]);
             }
         });
-        Ok(Self { ring, drain })
+        Ok(Self {
+            ring,
+            drain: Some(drain),
+        })
     }
 
     /// Waits for the end of the stream, at most `limit`.
     pub(crate) async fn settle(&mut self, limit: Duration) {
-        if tokio::time::timeout(limit, &mut self.drain).await.is_err() {
-            self.drain.abort();
+        let Some(mut drain) = self.drain.take() else {
+            return;
+        };
+        if tokio::time::timeout(limit, &mut drain).await.is_err() {
+            drain.abort();
         }
     }
 
@@ -111,7 +118,9 @@ impl StderrTail {
 
 impl Drop for StderrTail {
     fn drop(&mut self) {
-        self.drain.abort();
+        if let Some(drain) = &self.drain {
+            drain.abort();
+        }
     }
 }
 
