@@ -1,0 +1,199 @@
+//! Tests of connection strings and SAS URLs.
+
+use crate::secret::SecretValue;
+use crate::storage::azure::{AzureAuth, AzureConfig};
+use crate::storage::{StorageErrorKind, StorageResult};
+
+/// Base64 that appears in no message by chance.
+const KEY: &str = "Q0FOQVJZa2V5bWF0ZXJpYWxxdXh6QQ==";
+const SIGNATURE: &str = "sv=2022-11-02&ss=bqt&sig=Q0FOQVJZc2lnbmF0dXJl%3D";
+
+fn parse(text: &str) -> StorageResult<AzureConfig> {
+    AzureConfig::from_connection_string(&SecretValue::new(text))
+}
+
+fn addresses(config: &AzureConfig) -> [&str; 3] {
+    let endpoints = &config.endpoints;
+    [
+        endpoints.blob().as_str(),
+        endpoints.queue().as_str(),
+        endpoints.table().as_str(),
+    ]
+}
+
+#[test]
+fn an_account_key_gives_the_public_endpoints() {
+    let config = parse(&format!("AccountName=acme1;AccountKey={KEY}")).unwrap();
+    assert_eq!(
+        addresses(&config),
+        [
+            "https://acme1.blob.core.windows.net/",
+            "https://acme1.queue.core.windows.net/",
+            "https://acme1.table.core.windows.net/",
+        ]
+    );
+    let AzureAuth::SharedKey { account, key } = config.auth else {
+        panic!("not a key")
+    };
+    assert_eq!((account.as_str(), key.expose()), ("acme1", KEY));
+}
+
+#[test]
+fn names_ignore_case_and_blanks_and_values_keep_their_equals_signs() {
+    let text = format!(
+        " defaultendpointsprotocol = http ;ACCOUNTNAME=acme1;; accountkey={KEY};EndpointSuffix=core.example;"
+    );
+    let config = parse(&text).unwrap();
+    assert_eq!(addresses(&config)[1], "http://acme1.queue.core.example/");
+    let AzureAuth::SharedKey { key, .. } = config.auth else {
+        panic!("not a key")
+    };
+    assert_eq!(key.expose(), KEY);
+}
+
+#[test]
+fn explicit_endpoints_win_and_lose_their_last_slash() {
+    let text = format!(
+        "AccountName=acme1;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:1/acme1/;\
+         TableEndpoint=http://127.0.0.1:3/acme1"
+    );
+    let config = parse(&text).unwrap();
+    assert_eq!(
+        addresses(&config),
+        [
+            "http://127.0.0.1:1/acme1",
+            "https://acme1.queue.core.windows.net/",
+            "http://127.0.0.1:3/acme1",
+        ]
+    );
+}
+
+#[test]
+fn a_signature_needs_no_account_when_the_endpoints_are_there() {
+    let text = format!(
+        "BlobEndpoint=https://b.example;QueueEndpoint=https://q.example;\
+         TableEndpoint=https://t.example;SharedAccessSignature=?{SIGNATURE}"
+    );
+    let AzureAuth::Sas(signature) = parse(&text).unwrap().auth else {
+        panic!("not a SAS")
+    };
+    assert_eq!(signature.expose(), SIGNATURE);
+}
+
+#[test]
+fn development_storage_is_the_emulator_on_its_ports() {
+    let config = parse("UseDevelopmentStorage=true").unwrap();
+    assert_eq!(
+        addresses(&config)[2],
+        "http://127.0.0.1:10002/devstoreaccount1"
+    );
+    assert!(matches!(config.auth, AzureAuth::SharedKey { .. }));
+    let config =
+        parse("usedevelopmentstorage=TRUE;DevelopmentStorageProxyUri=http://emulator/").unwrap();
+    assert_eq!(
+        addresses(&config)[0],
+        "http://emulator:10000/devstoreaccount1"
+    );
+}
+
+#[test]
+fn a_sas_url_of_the_blob_service_names_its_siblings() {
+    let config = parse(&format!(
+        "https://acme1.blob.core.usgovcloudapi.net/?{SIGNATURE}"
+    ))
+    .unwrap();
+    assert_eq!(
+        addresses(&config),
+        [
+            "https://acme1.blob.core.usgovcloudapi.net/",
+            "https://acme1.queue.core.usgovcloudapi.net/",
+            "https://acme1.table.core.usgovcloudapi.net/",
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_a_reason_and_without_a_value() {
+    let cases = [
+        (String::new(), "neither AccountName"),
+        (KEY.to_owned(), "name that is not known"),
+        ("CANARY".to_owned(), "not NAME=VALUE"),
+        (format!("AccountName=acme1;AcountKey={KEY}"), "not known"),
+        (
+            format!("AccountName=acme1;AccountKey={KEY};AccountKey={KEY}"),
+            "AccountKey twice",
+        ),
+        (
+            format!(
+                "AccountKey={KEY};BlobEndpoint=https://b;QueueEndpoint=https://q;TableEndpoint=https://t"
+            ),
+            "no AccountName",
+        ),
+        (
+            format!(
+                "AccountName=Not An Account;AccountKey={KEY};BlobEndpoint=https://b;QueueEndpoint=https://q;TableEndpoint=https://t"
+            ),
+            "AccountName is not",
+        ),
+        (
+            format!("AccountName=acme1;AccountKey={}", &KEY[..KEY.len() - 1]),
+            "not base64",
+        ),
+        (
+            format!("AccountName=acme1;AccountKey={KEY};SharedAccessSignature={SIGNATURE}"),
+            "keep one",
+        ),
+        (
+            "AccountName=acme1;SharedAccessSignature=sv=CANARY".to_owned(),
+            "sig=",
+        ),
+        ("AccountName=acme1".to_owned(), "neither AccountKey nor"),
+        ("UseDevelopmentStorage=CANARY".to_owned(), "only be true"),
+        (
+            format!("AccountName=acme1;AccountKey={KEY};BlobEndpoint=https://b/?{SIGNATURE}"),
+            "blob endpoint",
+        ),
+        (
+            format!("AccountName=acme1;AccountKey={KEY};QueueEndpoint=https://u:CANARY@q"),
+            "queue endpoint",
+        ),
+        (
+            format!("AccountName=acme1;AccountKey={KEY};TableEndpoint=ftp://t"),
+            "table endpoint",
+        ),
+        (
+            format!("https://files.example/?{SIGNATURE}"),
+            "SAS URL must be",
+        ),
+        (
+            "https://acme1.blob.core.windows.net/?sv=CANARY".to_owned(),
+            "sig=",
+        ),
+    ];
+    for (text, reason) in cases {
+        let error = parse(&text).unwrap_err();
+        assert_eq!(error.kind(), StorageErrorKind::Invalid);
+        for shown in [error.to_string(), format!("{error:?}")] {
+            assert!(shown.contains(reason), "{reason}: {shown}");
+            assert!(
+                !shown.contains("CANARY") && !shown.contains("Q0FOQVJZ"),
+                "leak: {shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_configuration_shows_no_secret() {
+    for text in [
+        format!("AccountName=acme1;AccountKey={KEY}"),
+        format!("AccountName=acme1;SharedAccessSignature={SIGNATURE}"),
+        format!("https://acme1.blob.core.windows.net/?{SIGNATURE}"),
+    ] {
+        let shown = format!("{:?}", parse(&text).unwrap());
+        assert!(
+            shown.contains("acme1") && !shown.contains("Q0FOQVJZ"),
+            "leak: {shown}"
+        );
+    }
+}
