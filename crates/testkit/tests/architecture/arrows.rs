@@ -8,9 +8,10 @@ use crate::workspace::{dependencies, member_manifests, package_name};
 /// What each member may use of the others.
 const ARROWS: &[(&str, &[&str])] = &[
     ("dilux-core", &[]),
-    ("dilux-drivers", &["dilux-core"]),
+    ("dilux-process-plumbing", &[]),
+    ("dilux-drivers", &["dilux-core", "dilux-process-plumbing"]),
     ("dilux-pipeline", &["dilux-core"]),
-    ("dilux-testkit", &["dilux-core"]),
+    ("dilux-testkit", &["dilux-core", "dilux-process-plumbing"]),
     (
         "dilux-api",
         &["dilux-core", "dilux-drivers", "dilux-pipeline"],
