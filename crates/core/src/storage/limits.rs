@@ -14,6 +14,7 @@ use super::{StorageError, StorageErrorKind, StorageResult};
 pub use blob::LimitedBlobStore;
 pub use queue::LimitedQueueStore;
 pub use table::LimitedTableStore;
+pub(super) use table::check_entity;
 
 /// Longest visibility and delay of a message (Azure: "Put Message", "Get Messages").
 const SEVEN_DAYS: Duration = Duration::from_hours(7 * 24);

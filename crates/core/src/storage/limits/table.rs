@@ -151,7 +151,7 @@ fn check_operation(operation: &TableOperation) -> StorageResult<()> {
 }
 
 /// Checks a whole row; for a merge, an adapter checks the outcome with it as well.
-fn check_entity(entity: &Entity) -> StorageResult<()> {
+pub(in crate::storage) fn check_entity(entity: &Entity) -> StorageResult<()> {
     const OPERATION: &str = "write entity";
     check_key(&entity.key)?;
     let count = entity.properties.len();
