@@ -1,1 +1,88 @@
-//! placeholder
+//! The worker service: takes messages from the queue, claims their jobs and runs them.
+//!
+//! The job row is the truth. A message is a doorbell: losing or doubling one does no harm.
+
+mod backup;
+mod bookkeeping;
+mod claim;
+mod inbox;
+mod keeper;
+mod restore;
+mod run;
+mod subject;
+
+use std::sync::Arc;
+
+use dilux_core::config::Settings;
+use dilux_core::installation::Installation;
+use dilux_core::model::WorkerId;
+use dilux_drivers::{Deadlines, DriverSettings, Drivers, ToolSearch, Tools};
+use dilux_pipeline::Pipeline;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The drivers over the client tools of this machine.
+pub async fn discover_drivers(settings: &Settings) -> Arc<Drivers> {
+    let search = if settings.tool_path.is_empty() {
+        ToolSearch::with_usual_places("")
+    } else {
+        ToolSearch::only(&settings.tool_path)
+    };
+    let deadlines = Deadlines {
+        first_byte: settings.deadlines.first_byte,
+        stall: settings.deadlines.stall,
+        total: settings.deadlines.total,
+        ..Deadlines::default()
+    };
+    let driver_settings = DriverSettings {
+        deadlines,
+        ..DriverSettings::default()
+    };
+    Arc::new(Drivers::new(
+        Tools::discover(&search).await,
+        &driver_settings,
+    ))
+}
+
+/// A worker process: as many jobs at once as the settings allow.
+#[derive(Debug)]
+pub struct Processor {
+    installation: Installation,
+    drivers: Arc<Drivers>,
+    pipeline: Pipeline,
+    worker: WorkerId,
+}
+
+impl Processor {
+    /// A processor with an id of its own.
+    pub fn new(installation: Installation, drivers: Arc<Drivers>) -> Self {
+        let worker = WorkerId::random(&*installation.random);
+        let pipeline = Pipeline::new(
+            installation.storage.blobs.clone(),
+            installation.random.clone(),
+        );
+        Self {
+            installation,
+            drivers,
+            pipeline,
+            worker,
+        }
+    }
+
+    /// Works until `shutdown`; then finishes or gives back what it runs, within the grace time.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let slots = self.installation.settings.worker.slots;
+        tracing::info!(worker.id = %self.worker, worker.slots = slots, "processor is ready");
+        let processor = Arc::new(self);
+        let mut workers = JoinSet::new();
+        for _ in 0..slots {
+            workers.spawn(inbox::work(processor.clone(), shutdown.clone()));
+        }
+        while let Some(ended) = workers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "worker slot ended by a defect");
+            }
+        }
+        tracing::info!("processor has stopped");
+    }
+}

@@ -1,2 +1,18 @@
-//! placeholder
-fn main() {}
+//! The scheduler as a process of its own.
+
+use dilux_core::config::Settings;
+use dilux_core::installation::Installation;
+use dilux_core::storage::Profile;
+use dilux_core::{service, telemetry};
+use dilux_scheduler::Scheduler;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let settings = Settings::from_environment()?;
+    telemetry::start(&settings);
+    let shutdown = service::shutdown_on_signal()?;
+    let installation = Installation::open(settings, Profile::Worker)?;
+    installation.prepare().await?;
+    Scheduler::new(installation).run(shutdown).await;
+    Ok(())
+}

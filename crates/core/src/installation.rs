@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, SystemClock};
 use crate::config::Settings;
 use crate::dispatch::Dispatcher;
 use crate::error::{Error, Result};
-use crate::random::SharedRandom;
+use crate::random::{SharedRandom, SystemRandom};
 use crate::repository::{Repositories, TableNames};
 use crate::schedule::system_policies;
-use crate::storage::{Condition, Entity, EntityKey, Storage, StorageErrorKind, TableOperation};
+use crate::storage::{
+    self, Condition, Entity, EntityKey, Profile, Storage, StorageErrorKind, StorageResult,
+    TableOperation,
+};
 
 /// What every service works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +34,14 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// Opens the stores that the settings name, by the machine's clock.
+    pub fn open(settings: Settings, profile: Profile) -> StorageResult<Self> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let random: SharedRandom = Arc::new(SystemRandom);
+        let storage = storage::open(&settings, profile, &clock, &random)?;
+        Ok(Self::new(Arc::new(settings), storage, clock, random))
+    }
+
     /// An installation over opened stores.
     pub fn new(
         settings: Arc<Settings>,

@@ -28,7 +28,7 @@ pub use queue::{
 pub use retry::{
     RetryPolicy, RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore,
 };
-pub use select::Storage;
+pub use select::{Profile, Storage, open};
 pub use table::{
     Condition, Continuation, ETag, Entity, EntityKey, Page, Query, StoredEntity, TableName,
     TableOperation, TableStore, Value,

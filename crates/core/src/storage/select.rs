@@ -1,8 +1,18 @@
 //! The stores that a service works with, and the one place that chooses the adapter.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{BlobStore, QueueStore, TableStore};
+use super::azure::{AzureAuth, AzureConfig, AzureEndpoints, AzureStorage};
+use super::embedded::EmbeddedStore;
+use super::{
+    BlobStore, LimitedBlobStore, LimitedQueueStore, LimitedTableStore, QueueStore, RetryPolicy,
+    RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore, StorageError,
+    StorageErrorKind, StorageResult, TableStore,
+};
+use crate::clock::SharedClock;
+use crate::config::{SecretSetting, Settings, StorageSetting};
+use crate::random::SharedRandom;
 use crate::secret::SecretStore;
 
 /// The four stores of an installation, limits enforced and retries in place.
@@ -16,4 +26,112 @@ pub struct Storage {
     pub blobs: Arc<dyn BlobStore>,
     /// Passwords.
     pub secrets: Arc<dyn SecretStore>,
+}
+
+/// How patient a service is with its storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// A person waits: a dead store is reported within ten seconds.
+    Interactive,
+    /// Work waits: an outage of two minutes is sat out.
+    Worker,
+}
+
+impl Profile {
+    fn policy(self) -> RetryPolicy {
+        match self {
+            Self::Interactive => RetryPolicy::interactive(),
+            Self::Worker => RetryPolicy::worker(),
+        }
+    }
+}
+
+/// The adapters before anything is put around them.
+struct Bare {
+    tables: Arc<dyn TableStore>,
+    queues: Arc<dyn QueueStore>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+/// Opens the stores that the settings name.
+pub fn open(
+    settings: &Settings,
+    profile: Profile,
+    clock: &SharedClock,
+    random: &SharedRandom,
+) -> StorageResult<Storage> {
+    let embedded = |directory: &Path| {
+        EmbeddedStore::open(directory, clock.clone(), random.clone()).map(Arc::new)
+    };
+    let azure = |config: &AzureConfig| {
+        let AzureStorage {
+            tables,
+            queues,
+            blobs,
+        } = AzureStorage::connect(config, clock)?;
+        Ok(Bare {
+            tables,
+            queues,
+            blobs,
+        })
+    };
+    let bare = match &settings.storage {
+        StorageSetting::Embedded { directory } => {
+            let store = embedded(directory)?;
+            Bare {
+                tables: store.clone(),
+                queues: store.clone(),
+                blobs: store,
+            }
+        }
+        StorageSetting::ConnectionString(text) => {
+            azure(&AzureConfig::from_connection_string(text)?)?
+        }
+        StorageSetting::Identity {
+            blob_endpoint,
+            queue_endpoint,
+            table_endpoint,
+            identity,
+        } => {
+            let endpoints = AzureEndpoints::new(blob_endpoint, queue_endpoint, table_endpoint)?;
+            azure(&AzureConfig::new(
+                endpoints,
+                AzureAuth::Identity(identity.clone()),
+            ))?
+        }
+    };
+    let secrets: Arc<dyn SecretStore> = match &settings.secrets {
+        SecretSetting::Embedded { directory } => embedded(directory)?,
+        SecretSetting::KeyVault { .. } => {
+            return Err(StorageError::new(
+                StorageErrorKind::Invalid,
+                "open secrets",
+                "Key Vault cannot be used yet; set DILUX_SECRETS_DIRECTORY",
+            ));
+        }
+    };
+    Ok(wrap(bare, secrets, profile.policy(), random))
+}
+
+/// Limits outside, so that a call that can never succeed is not tried at all; retries inside.
+fn wrap(
+    bare: Bare,
+    secrets: Arc<dyn SecretStore>,
+    policy: RetryPolicy,
+    random: &SharedRandom,
+) -> Storage {
+    let Bare {
+        tables,
+        queues,
+        blobs,
+    } = bare;
+    let tables = RetryingTableStore::new(tables, policy, random.clone());
+    let queues = RetryingQueueStore::new(queues, policy, random.clone());
+    let blobs = RetryingBlobStore::new(blobs, policy, random.clone());
+    Storage {
+        tables: Arc::new(LimitedTableStore::new(Arc::new(tables))),
+        queues: Arc::new(LimitedQueueStore::new(Arc::new(queues))),
+        blobs: Arc::new(LimitedBlobStore::new(Arc::new(blobs))),
+        secrets: Arc::new(RetryingSecretStore::new(secrets, policy, random.clone())),
+    }
 }

@@ -1,0 +1,299 @@
+//! A backup job: dump, stage, commit the data, publish the manifest, keep the books.
+
+use bytes::Bytes;
+use dilux_core::crash;
+use dilux_core::model::{BackupWork, Job, Manifest, RetryRule, Stage, StoredData};
+use dilux_core::random::hex_text;
+use dilux_core::storage::{BlobName, PutCondition, PutOptions, StorageErrorKind};
+use dilux_core::transfer::{Failure, FailureKind};
+use dilux_drivers::RunningDump;
+use dilux_pipeline::Destination;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::Processor;
+use crate::bookkeeping::storage_failure;
+use crate::claim::Claim;
+use crate::keeper::Activity;
+use crate::subject::Subject;
+
+/// Largest manifest that is read; ours are a few KiB.
+const MANIFEST_LIMIT: u64 = 1 << 20;
+
+/// What is known of a dump before its bytes flow.
+struct Origin {
+    subject: Subject,
+    dump: RunningDumpFacts,
+    started_at: Timestamp,
+}
+
+struct RunningDumpFacts {
+    server: dilux_core::model::ServerIdentity,
+    tool: dilux_core::model::ToolIdentity,
+    traits: dilux_core::model::DatabaseTraits,
+    notes: Vec<String>,
+}
+
+impl Processor {
+    pub(crate) async fn back_up(
+        &self,
+        claim: &Claim,
+        job: &Job,
+        work: &BackupWork,
+        activity: &Activity,
+    ) -> Result<(), Failure> {
+        activity.enter(Stage::Preparing);
+        if job.epoch > 1
+            && let Some(manifest) = self
+                .manifest(job.id.as_str(), &Manifest::blob_name(&job.id))
+                .await?
+        {
+            tracing::info!("an earlier attempt had committed; only the books are finished");
+            return self.record_success(claim, &manifest).await;
+        }
+        refuse_endless(job, self.installation.settings.worker.retry)?;
+        let Some(subject) = self.subject(&job.database_id).await? else {
+            return self.miss(claim, "the database is registered no more").await;
+        };
+        if work.needs_enabled && !subject.database.enabled {
+            return self
+                .miss(claim, "the database was disabled before its backup began")
+                .await;
+        }
+        self.record_start(job, &subject).await?;
+        crash::point("after-history-started");
+        let (data, origin, warnings) = self.move_bytes(claim, job, subject, activity).await?;
+        let manifest = self.describe(job, claim, origin, data, warnings);
+        let manifest = self.publish(manifest).await?;
+        crash::point("after-manifest");
+        self.record_success(claim, &manifest).await
+    }
+
+    /// Runs the dump into committed data. The claim is proved once more before anything becomes
+    /// visible.
+    async fn move_bytes(
+        &self,
+        claim: &Claim,
+        job: &Job,
+        subject: Subject,
+        activity: &Activity,
+    ) -> Result<(StoredData, Origin, String), Failure> {
+        let driver = self.drivers.for_engine(subject.engine.engine_type)?;
+        let target = self.target(&subject).await?;
+        let started_at = self.installation.clock.now();
+        let dump = driver.dump(&target, &subject.database.database_name);
+        let dump = activity.unless_stopped(dump).await?;
+        crash::point("after-dump-started");
+        let RunningDump {
+            source,
+            server,
+            tool,
+            traits,
+            notes,
+        } = dump;
+        let facts = RunningDumpFacts {
+            server,
+            tool,
+            traits,
+            notes,
+        };
+        let destination = self.destination(job, &subject, started_at)?;
+        activity.enter(Stage::Dumping);
+        let staged = self
+            .pipeline
+            .store(source, destination, &activity.control)
+            .await?;
+        crash::point("after-staging");
+        activity.enter(Stage::Committing);
+        if let Err(error) = claim.renew(|job| job.progress = activity.progress()).await {
+            self.pipeline.discard(staged).await;
+            return Err(error.into());
+        }
+        let (data, proof) = self.pipeline.commit(staged).await?;
+        crash::point("after-data-commit");
+        let warnings = proof.evidence().warnings.clone();
+        Ok((
+            data,
+            Origin {
+                subject,
+                dump: facts,
+                started_at,
+            },
+            warnings,
+        ))
+    }
+
+    fn destination(
+        &self,
+        job: &Job,
+        subject: &Subject,
+        started_at: Timestamp,
+    ) -> Result<Destination, Failure> {
+        let compression = subject.database.compression;
+        let format = compression.sql_format();
+        let time = started_at.to_zoned(TimeZone::UTC).strftime("%Y%m%d_%H%M%S");
+        let name = format!(
+            "{}/{}/{time}-{}-{}.{format}",
+            subject.engine.engine_type,
+            subject.database.id,
+            job.epoch,
+            hex_text(&*self.installation.random, 8),
+        );
+        let blob = BlobName::new(name)
+            .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+        Ok(Destination {
+            container: self.installation.settings.container.clone(),
+            blob,
+            epoch: job.epoch,
+            compression,
+            format: format.to_owned(),
+        })
+    }
+
+    fn describe(
+        &self,
+        job: &Job,
+        claim: &Claim,
+        origin: Origin,
+        data: StoredData,
+        warnings: String,
+    ) -> Manifest {
+        let Origin {
+            subject,
+            dump,
+            started_at,
+        } = origin;
+        let tiers = match &job.work {
+            dilux_core::model::Work::Backup(work) => work.tiers.clone(),
+            dilux_core::model::Work::Restore(_) => Vec::new(),
+        };
+        Manifest {
+            schema: Manifest::SCHEMA,
+            job_id: job.id.clone(),
+            job_created_at: job.created_at,
+            epoch: claim.epoch(),
+            worker: self.worker.to_string(),
+            database_id: subject.database.id,
+            database_label: subject.database.label,
+            database_name: subject.database.database_name,
+            engine_id: subject.engine.id,
+            engine_type: subject.engine.engine_type,
+            server: dump.server,
+            tool: dump.tool,
+            traits: dump.traits,
+            tiers,
+            trigger: job.trigger,
+            started_at,
+            committed_at: self.installation.clock.now(),
+            data,
+            notes: dump.notes,
+            warnings,
+            unknown: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Writes the manifest create-only: the commit point. When another attempt was first, its
+    /// manifest counts and our data goes.
+    async fn publish(&self, manifest: Manifest) -> Result<Manifest, Failure> {
+        let name = Manifest::blob_name(&manifest.job_id);
+        let blob = blob_name(&name)?;
+        let json = manifest
+            .to_json()
+            .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+        let options = PutOptions {
+            condition: PutCondition::Absent,
+            content_type: Some("application/json".to_owned()),
+            ..PutOptions::default()
+        };
+        let container = &self.installation.settings.container;
+        let put = self
+            .installation
+            .storage
+            .blobs
+            .put(container, &blob, Bytes::from(json), options)
+            .await;
+        match put {
+            Ok(_) => Ok(manifest),
+            Err(error) if error.kind() == StorageErrorKind::AlreadyExists => {
+                let found = self.manifest(manifest.job_id.as_str(), &name).await?;
+                let found = found.ok_or_else(|| {
+                    storage_failure("the manifest could not be read back", &error)
+                })?;
+                if found.data.blob != manifest.data.blob {
+                    self.drop_data(&manifest.data).await;
+                }
+                Ok(found)
+            }
+            Err(error) => Err(storage_failure("the manifest could not be written", &error)),
+        }
+    }
+
+    async fn drop_data(&self, data: &StoredData) {
+        tracing::info!(blob = %data.blob, "another attempt committed first; dropping our data");
+        let Ok(blob) = BlobName::new(data.blob.as_str()) else {
+            return;
+        };
+        let container = &self.installation.settings.container;
+        if let Err(error) = self
+            .installation
+            .storage
+            .blobs
+            .delete(container, &blob, None)
+            .await
+        {
+            tracing::warn!(%error, "data without manifest stays behind");
+        }
+    }
+
+    /// Reads a manifest; `None` when there is none.
+    pub(crate) async fn manifest(
+        &self,
+        job: &str,
+        name: &str,
+    ) -> Result<Option<Manifest>, Failure> {
+        let blob = blob_name(name)?;
+        let container = &self.installation.settings.container;
+        let blobs = &self.installation.storage.blobs;
+        let unreadable = |error| storage_failure("the manifest could not be read", &error);
+        let Some(found) = blobs
+            .properties(container, &blob)
+            .await
+            .map_err(unreadable)?
+        else {
+            return Ok(None);
+        };
+        let size = found.size.min(MANIFEST_LIMIT);
+        let bytes = blobs
+            .read(container, &blob, 0..size, Some(&found.etag))
+            .await
+            .map_err(unreadable)?;
+        Manifest::from_json(&bytes).map(Some).map_err(|error| {
+            Failure::new(FailureKind::Integrity, format!("backup '{job}': {error}"))
+        })
+    }
+
+    pub(crate) async fn miss(&self, claim: &Claim, reason: &str) -> Result<(), Failure> {
+        tracing::warn!(reason, "job will not run");
+        let now = self.installation.clock.now();
+        claim.change(|job| job.miss(now, reason.to_owned())).await?;
+        Ok(())
+    }
+}
+
+fn blob_name(name: &str) -> Result<BlobName, Failure> {
+    BlobName::new(name).map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))
+}
+
+/// A job whose workers keep dying must not go on for ever.
+pub(crate) fn refuse_endless(job: &Job, rule: RetryRule) -> Result<(), Failure> {
+    if job.attempts < rule.attempts {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::WorkerLost,
+        format!(
+            "the worker died {} times while it ran this job; look for a memory limit or a crash in its log",
+            job.attempts
+        ),
+    ))
+}

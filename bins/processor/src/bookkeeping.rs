@@ -1,0 +1,190 @@
+//! What follows the commit point: history, audit and job row, each written so that writing it
+//! again changes nothing.
+
+use dilux_core::crash;
+use dilux_core::model::{
+    AuditAction, AuditEntry, AuditId, AuditResourceType, AuditStatus, Backup, BackupId,
+    BackupStatus, Job, JobState, Manifest, Work,
+};
+use dilux_core::storage::{StorageError, StorageErrorKind};
+use dilux_core::transfer::{Failure, FailureKind};
+
+use crate::Processor;
+use crate::claim::Claim;
+use crate::subject::Subject;
+
+/// A storage error in the words of a job's failure.
+pub(crate) fn storage_failure(what: &str, error: &StorageError) -> Failure {
+    tracing::warn!(%error, source = ?std::error::Error::source(error).map(ToString::to_string), "{what}");
+    let because = match error.kind() {
+        StorageErrorKind::Full => "the backup store is full; free some room",
+        StorageErrorKind::Denied => "the backup store refused the credentials; check them",
+        StorageErrorKind::Corrupt => "what the store gave back is damaged",
+        _ => "the backup store does not answer; it is tried again",
+    };
+    Failure::new(FailureKind::Storage, format!("{what}: {because}"))
+}
+
+impl Processor {
+    /// Writes the history line of a job that starts.
+    pub(crate) async fn record_start(&self, job: &Job, subject: &Subject) -> Result<(), Failure> {
+        let mut line = line_of(job);
+        line.engine_id = Some(subject.engine.id.clone());
+        self.put_line(&line).await
+    }
+
+    /// Brings everything into line with a manifest that exists: history, then the job row, then
+    /// the audit log. Safe to repeat after a crash at any point of it.
+    pub(crate) async fn record_success(
+        &self,
+        claim: &Claim,
+        manifest: &Manifest,
+    ) -> Result<(), Failure> {
+        let job = claim.job().await;
+        let mut line = line_of(&job);
+        line.status = BackupStatus::Completed;
+        line.engine_id = Some(manifest.engine_id.clone());
+        line.started_at = Some(manifest.started_at);
+        line.completed_at = Some(manifest.committed_at);
+        line.container = Some(manifest.data.container.clone());
+        line.blob_name = Some(manifest.data.blob.clone());
+        line.stored_bytes = Some(manifest.data.stored_bytes);
+        line.plain_bytes = Some(manifest.data.plain_bytes);
+        line.stored_sha256 = Some(manifest.data.stored_sha256.clone());
+        line.format = Some(manifest.data.format.clone());
+        self.put_line(&line).await?;
+        crash::point("after-history-completed");
+        let now = self.installation.clock.now();
+        let progress = dilux_core::model::Progress {
+            stage: None,
+            plain_bytes: manifest.data.plain_bytes,
+            stored_bytes: manifest.data.stored_bytes,
+            bytes_per_second: rate(manifest),
+        };
+        let job = claim
+            .change(|job| {
+                let mut done = job.complete(now)?;
+                done.progress = progress;
+                Ok(done)
+            })
+            .await?;
+        crash::point("after-job-completed");
+        self.audit(&job, AuditAction::BackupCompleted, None).await;
+        Ok(())
+    }
+
+    /// Writes what a failed attempt means for history and audit log. Best effort: the job row
+    /// already says it.
+    pub(crate) async fn record_failure(&self, job: &Job, failure: &Failure) {
+        let is_final = job.is_terminal();
+        if matches!(job.work, Work::Backup(_)) {
+            let mut line = match self
+                .installation
+                .repositories
+                .backups
+                .get(&job.id, job.created_at)
+                .await
+            {
+                Ok(Some(line)) => line.value,
+                _ => line_of(job),
+            };
+            line.status = job.backup_status();
+            line.failure = Some(failure.clone());
+            line.retry_count = job.attempts.saturating_sub(1);
+            line.completed_at = is_final.then(|| self.installation.clock.now());
+            if let Err(failure) = self.put_line(&line).await {
+                tracing::warn!(reason = %failure, "history line of a failed attempt is missing");
+            }
+        }
+        if is_final {
+            let action = match (&job.state, &job.work) {
+                (JobState::Cancelled { .. }, _) => AuditAction::JobCancelled,
+                (_, Work::Backup(_)) => AuditAction::BackupFailed,
+                (_, Work::Restore(_)) => AuditAction::RestoreFailed,
+            };
+            self.audit(job, action, Some(failure)).await;
+        }
+    }
+
+    /// Appends an entry about a job to the audit log, as the processor.
+    pub(crate) async fn audit(&self, job: &Job, action: AuditAction, failure: Option<&Failure>) {
+        let mut details = serde_json::Map::new();
+        details.insert("job_id".to_owned(), job.id.as_str().into());
+        details.insert("database_id".to_owned(), job.database_id.as_str().into());
+        details.insert(
+            "database_alias".to_owned(),
+            job.database_label.as_str().into(),
+        );
+        details.insert("database_type".to_owned(), job.engine_type.as_str().into());
+        let entry = AuditEntry {
+            id: AuditId::random(&*self.installation.random),
+            at: self.installation.clock.now(),
+            user_id: "system".to_owned(),
+            user_email: "processor".to_owned(),
+            action,
+            resource_type: AuditResourceType::Backup,
+            resource_id: job.id.to_string(),
+            resource_name: job.database_label.to_string(),
+            details,
+            status: if failure.is_some() {
+                AuditStatus::Failed
+            } else {
+                AuditStatus::Success
+            },
+            error_message: failure.map(|failure| failure.message.clone()),
+            ip_address: None,
+        };
+        if let Err(error) = self.installation.repositories.audit.append(&entry).await {
+            tracing::error!(%error, "audit entry is missing");
+        }
+    }
+
+    async fn put_line(&self, line: &Backup) -> Result<(), Failure> {
+        let put = self.installation.repositories.backups.put(line).await;
+        put.map_err(|error| storage_failure("the history could not be written", &error))
+    }
+}
+
+/// The history line that a job row alone can tell.
+fn line_of(job: &Job) -> Backup {
+    let tiers = match &job.work {
+        Work::Backup(work) => work.tiers.clone(),
+        Work::Restore(_) => Vec::new(),
+    };
+    let started_at = match &job.state {
+        JobState::Running { since, .. } => Some(*since),
+        _ => None,
+    };
+    Backup {
+        id: BackupId::from(&job.id),
+        job_id: job.id.clone(),
+        database_id: job.database_id.clone(),
+        database_label: job.database_label.clone(),
+        engine_id: None,
+        engine_type: job.engine_type,
+        status: job.backup_status(),
+        created_at: job.created_at,
+        started_at,
+        completed_at: None,
+        container: None,
+        blob_name: None,
+        stored_bytes: None,
+        plain_bytes: None,
+        stored_sha256: None,
+        format: None,
+        failure: None,
+        retry_count: job.attempts,
+        trigger: job.trigger,
+        tiers,
+    }
+}
+
+/// Plain bytes a second from the start of the dump to the commit of its data.
+fn rate(manifest: &Manifest) -> u64 {
+    let elapsed = manifest
+        .committed_at
+        .duration_since(manifest.started_at)
+        .as_millis();
+    let milliseconds = u64::try_from(elapsed).unwrap_or(1).max(1);
+    manifest.data.plain_bytes.saturating_mul(1000) / milliseconds
+}

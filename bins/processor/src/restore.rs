@@ -1,0 +1,151 @@
+//! A restore job: read the data of a backup, checking every hash, into a new database.
+
+use dilux_core::crash;
+use dilux_core::model::{AuditAction, Comparison, DatabaseName, Job, Manifest, RestoreWork, Stage};
+use dilux_core::transfer::{Failure, FailureKind};
+use dilux_drivers::{Driver, RestorePlan, Target};
+
+use crate::Processor;
+use crate::backup::refuse_endless;
+use crate::claim::Claim;
+use crate::keeper::Activity;
+
+/// Differences that a job row names; more would not help a reader.
+const MOST_DIFFERENCES: usize = 20;
+
+impl Processor {
+    pub(crate) async fn restore(
+        &self,
+        claim: &Claim,
+        job: &Job,
+        work: &RestoreWork,
+        activity: &Activity,
+    ) -> Result<(), Failure> {
+        activity.enter(Stage::Preparing);
+        refuse_endless(job, self.installation.settings.worker.retry)?;
+        let manifest = self.manifest_of(work).await?;
+        let driver = self.drivers.for_engine(manifest.engine_type)?;
+        let target = self.restore_target(work, &manifest).await?;
+        let plan = RestorePlan {
+            database: work.target_database.clone(),
+            traits: manifest.traits.clone(),
+            server: manifest.server.clone(),
+            tool: manifest.tool.clone(),
+        };
+        let sink = activity
+            .unless_stopped(driver.restore(&target, &plan))
+            .await;
+        let sink = sink.map_err(|failure| explain(job, work, failure))?;
+        crash::point("after-dump-started");
+        activity.enter(Stage::Restoring);
+        self.pipeline
+            .restore(&manifest.data, sink, &activity.control)
+            .await?;
+        let comparison = if work.compare_with_source {
+            activity.enter(Stage::Checking);
+            let compared = self.compare(&*driver, &manifest, &target, &work.target_database);
+            Some(activity.unless_stopped(compared).await?)
+        } else {
+            None
+        };
+        let now = self.installation.clock.now();
+        let progress = activity.progress();
+        let job = claim
+            .change(|job| {
+                let mut done = job.complete(now)?;
+                done.comparison.clone_from(&comparison);
+                done.progress = dilux_core::model::Progress {
+                    stage: None,
+                    ..progress
+                };
+                Ok(done)
+            })
+            .await?;
+        self.audit(&job, AuditAction::RestoreCompleted, None).await;
+        Ok(())
+    }
+
+    async fn manifest_of(&self, work: &RestoreWork) -> Result<Manifest, Failure> {
+        let id = &work.backup_id;
+        let manifest = match id.job() {
+            Some(job) => {
+                self.manifest(id.as_str(), &Manifest::blob_name(&job))
+                    .await?
+            }
+            None => None,
+        };
+        manifest.ok_or_else(|| {
+            Failure::new(
+                FailureKind::Configuration,
+                format!("backup '{id}' has no manifest: it was never completed, or deleted"),
+            )
+        })
+    }
+
+    /// The target server, with the source's own credentials where it is the same server.
+    async fn restore_target(
+        &self,
+        work: &RestoreWork,
+        manifest: &Manifest,
+    ) -> Result<Target, Failure> {
+        if work.target_engine == manifest.engine_id
+            && let Some(subject) = self.subject(&manifest.database_id).await?
+        {
+            return self.target(&subject).await;
+        }
+        let engine = self.engine(&work.target_engine).await?;
+        if engine.engine_type != manifest.engine_type {
+            return Err(Failure::new(
+                FailureKind::Configuration,
+                format!(
+                    "the backup is of type {}, but the engine '{}' is of type {}",
+                    manifest.engine_type, engine.name, engine.engine_type
+                ),
+            ));
+        }
+        self.engine_target(&engine).await
+    }
+
+    async fn compare(
+        &self,
+        driver: &dyn Driver,
+        manifest: &Manifest,
+        target: &Target,
+        restored: &DatabaseName,
+    ) -> Result<Comparison, Failure> {
+        let Some(subject) = self.subject(&manifest.database_id).await? else {
+            return Err(Failure::new(
+                FailureKind::Configuration,
+                "the restore is complete, but its source is registered no more, so nothing can be compared",
+            ));
+        };
+        let source_target = self.target(&subject).await?;
+        let source = driver
+            .fingerprint(&source_target, &manifest.database_name)
+            .await?;
+        let copy = driver.fingerprint(target, restored).await?;
+        let mut differences = source.differences(&copy);
+        differences.truncate(MOST_DIFFERENCES);
+        Ok(Comparison {
+            tables: source.tables.len() as u64,
+            rows: source.total_rows(),
+            differences,
+        })
+    }
+}
+
+/// An earlier attempt that was interrupted may have left the target behind, and nobody can tell it
+/// from a database that somebody needs.
+fn explain(job: &Job, work: &RestoreWork, failure: Failure) -> Failure {
+    if failure.kind != FailureKind::TargetExists || job.epoch == 1 {
+        return failure;
+    }
+    Failure::new(
+        FailureKind::TargetExists,
+        format!(
+            "an earlier attempt of this restore was interrupted and may have left '{}' half \
+             restored; drop it, or restore under another name",
+            work.target_database
+        ),
+    )
+}

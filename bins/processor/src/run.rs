@@ -1,0 +1,150 @@
+//! One attempt at a job, from claim to the last line of bookkeeping.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dilux_core::crash;
+use dilux_core::model::{Job, JobState, Work};
+use dilux_core::transfer::{Failure, FailureKind};
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::Processor;
+use crate::claim::{Claim, ClaimError, StopReason};
+use crate::keeper::{Activity, HeldMessage, keep};
+
+impl Processor {
+    /// Runs a claimed job to the end of this attempt and settles its row and message.
+    pub(crate) async fn run_claimed(
+        &self,
+        claim: Claim,
+        message: HeldMessage,
+        shutdown: &CancellationToken,
+    ) {
+        let job = claim.job().await;
+        let span = tracing::info_span!("job", job.id = %job.id, job.epoch = claim.epoch());
+        async {
+            tracing::info!(database = %job.database_label, kind = kind(&job.work), "job starts");
+            let claim = Arc::new(claim);
+            let _watch = self.watch_shutdown(&claim, shutdown);
+            let activity = Activity::new(claim.stop_token().clone());
+            let outcome = {
+                let keeper = keep(
+                    &claim,
+                    &message,
+                    &activity,
+                    self.installation.settings.worker.lease,
+                );
+                let work = AssertUnwindSafe(self.attempt(&claim, &job, &activity)).catch_unwind();
+                tokio::pin!(work);
+                tokio::pin!(keeper);
+                // The keeper ends early only when the work has to stop; the work then winds up.
+                tokio::select! {
+                    outcome = &mut work => outcome,
+                    () = &mut keeper => work.await,
+                }
+            };
+            let outcome = outcome.unwrap_or_else(|_| {
+                Err(Failure::new(
+                    FailureKind::Internal,
+                    "this is a defect of Dilux: the worker stumbled over the job; see its log",
+                ))
+            });
+            self.settle(&claim, &message, outcome).await;
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn attempt(&self, claim: &Claim, job: &Job, activity: &Activity) -> Result<(), Failure> {
+        match &job.work {
+            Work::Backup(work) => self.back_up(claim, job, work, activity).await,
+            Work::Restore(work) => self.restore(claim, job, work, activity).await,
+        }
+    }
+
+    /// Gives running jobs the grace time once the process is asked to end.
+    fn watch_shutdown(
+        &self,
+        claim: &Arc<Claim>,
+        shutdown: &CancellationToken,
+    ) -> tokio_util::task::AbortOnDropHandle<()> {
+        let grace = self.installation.settings.worker.shutdown_grace;
+        let (claim, shutdown) = (claim.clone(), shutdown.clone());
+        tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
+            shutdown.cancelled().await;
+            tokio::time::sleep(grace).await;
+            claim.stop(StopReason::Shutdown);
+        }))
+    }
+
+    async fn settle(&self, claim: &Claim, message: &HeldMessage, outcome: Result<(), Failure>) {
+        let settled = match outcome {
+            Ok(()) => {
+                message.delete().await;
+                crash::point("after-message-deleted");
+                tracing::info!("job is done");
+                Ok(())
+            }
+            Err(failure) => self.settle_failure(claim, message, failure).await,
+        };
+        if let Err(error) = settled {
+            tracing::error!(%error, "outcome cannot be saved; the job is taken up again later");
+        }
+    }
+
+    async fn settle_failure(
+        &self,
+        claim: &Claim,
+        message: &HeldMessage,
+        failure: Failure,
+    ) -> Result<(), ClaimError> {
+        let now = self.installation.clock.now();
+        let rule = self.installation.settings.worker.retry;
+        let failure = match claim.stop_reason() {
+            Some(StopReason::LeaseLost) => {
+                tracing::warn!("another worker may have the job; this one lets go");
+                return Ok(());
+            }
+            Some(StopReason::Shutdown) => {
+                claim.change(|job| job.release(now)).await?;
+                message.hide(Duration::ZERO).await;
+                tracing::info!("job is given back unfinished");
+                return Ok(());
+            }
+            Some(StopReason::Cancelled) => {
+                Failure::new(FailureKind::Cancelled, "the job was cancelled")
+            }
+            None => failure,
+        };
+        if failure.kind == FailureKind::LeaseLost {
+            return Ok(());
+        }
+        let job = claim
+            .change(|job| job.fail(now, failure.clone(), rule))
+            .await?;
+        self.record_failure(&job, &failure).await;
+        match job.state {
+            JobState::Retrying { .. } => {
+                tracing::warn!(kind = ?failure.kind, reason = %failure, retry.at = %job.not_before, "attempt failed; it will be retried");
+                let wait =
+                    Duration::try_from(job.not_before.duration_since(now)).unwrap_or_default();
+                message.hide(wait + Duration::from_secs(1)).await;
+            }
+            _ => {
+                tracing::error!(kind = ?failure.kind, reason = %failure, detail = %failure.detail, "job failed");
+                message.delete().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind(work: &Work) -> &'static str {
+    match work {
+        Work::Backup(_) => "backup",
+        Work::Restore(_) => "restore",
+    }
+}
