@@ -1,0 +1,14 @@
+//! The harness of the journeys: services as processes, stores to run them on, and the API as a
+//! user calls it.
+
+mod client;
+mod disk;
+mod servers;
+mod service;
+mod store;
+
+pub use client::{Client, text};
+pub use disk::SmallDisk;
+pub use servers::{Sample, Samples};
+pub use service::{Service, binary, signal};
+pub use store::{Home, StoreKind};

@@ -1,0 +1,119 @@
+//! A service as a process of its own, ended by its process id.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longest wait for a process to end after it was asked to.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The path of a binary of this workspace, built beside the running test.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let directory = test.parent().and_then(Path::parent).context("find the target directory")?;
+    let path = directory.join(name);
+    if !path.is_file() {
+        bail!("{} is not built; run 'cargo build --workspace' first", path.display());
+    }
+    Ok(path)
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Service {
+    /// Starts a binary with just these variables; its log goes to a file in `home`.
+    #[expect(clippy::disallowed_methods, reason = "the harness starts our own binaries")]
+    pub fn start(
+        name: &str,
+        arguments: &[&str],
+        variables: &BTreeMap<String, String>,
+        home: &Path,
+    ) -> Result<Self> {
+        let log = (0..)
+            .map(|number| home.join(format!("{name}-{number}.log")))
+            .find(|path| !path.exists())
+            .context("name the log")?;
+        let file = File::create(&log)?;
+        let mut command = Command::new(binary(name)?);
+        command.args(arguments).env_clear().envs(variables);
+        for mark in ["PATH", "TMPDIR", "DILUX_TEST_RUN", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(mark) {
+                command.env(mark, value);
+            }
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("start {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its exit status, when it has ended.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Asks it to stop and waits.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("{} did not stop within {STOP_LIMIT:?}; its log:\n{}", self.name, self.log())
+    }
+
+    /// Ends it as `kill -9` does, and waits.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        crate::signal(self.child.id(), signal)
+    }
+}
+
+/// Sends a signal to a process that the harness started.
+pub fn signal(process: u32, signal: Signal) -> Result<()> {
+    let id = Pid::from_raw(i32::try_from(process)?).context("process id")?;
+    kill_process(id, signal)?;
+    Ok(())
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
