@@ -1,2 +1,51 @@
-//! placeholder
-fn main() {}
+//! The operator's command line.
+
+mod doctor;
+mod try_out;
+mod up;
+
+use clap::{Parser, Subcommand};
+
+/// Dilux backs up databases and proves that the backups restore.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run api, scheduler and processor on this machine, until Ctrl-C.
+    Up,
+    /// Say what is missing: settings, client tools, storage, clock.
+    Doctor,
+    /// Back databases up and restore them through the API, and compare: the first thing to try.
+    Try(try_out::Arguments),
+    /// Print the OpenAPI document of the API.
+    Openapi,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Up => up::run().await,
+            Command::Doctor => doctor::run().await,
+            Command::Try(arguments) => try_out::run(arguments).await,
+            Command::Openapi => openapi(),
+        }
+    })
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the document is what this command is for"
+)]
+fn openapi() -> anyhow::Result<()> {
+    println!("{}", dilux_api::openapi().to_pretty_json()?);
+    Ok(())
+}
