@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dilux_core::config::Settings;
 use dilux_core::model::{Credentials, Manifest};
 use dilux_core::secret::SecretValue;
-use dilux_drivers::{Target, TlsMode};
+use dilux_drivers::{Drivers, Target, TlsMode};
 use dilux_journeys::{Client, Home, Sample, Service, StoreKind, text};
 use serde_json::json;
 
@@ -51,7 +51,7 @@ async fn nothing_is_lost(kind: StoreKind, sample: Sample) {
     let database = sample.register_database(client, &engine, "shop").await.unwrap();
 
     let settings = Settings::read(&|_| None).unwrap();
-    let drivers = dilux_processor::discover_drivers(&settings).await;
+    let drivers = Drivers::discover(&settings).await;
     let driver = drivers.for_engine(sample.engine_type()).unwrap();
     let shop = "shop".parse().unwrap();
     let before = driver.fingerprint(&target(&sample), &shop).await.unwrap();

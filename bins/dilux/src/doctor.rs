@@ -4,7 +4,7 @@ use dilux_core::clock::{Clock as _, SystemClock};
 use dilux_core::config::{Settings, StorageSetting};
 use dilux_core::installation::Installation;
 use dilux_core::storage::Profile;
-use dilux_drivers::{ToolReport, Tools};
+use dilux_drivers::{Drivers, ToolReport, Tools};
 use jiff::SignedDuration;
 
 /// Local and storage clock may differ by this much before scheduling and expiry become doubtful.
@@ -31,7 +31,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
                 "settings: {}",
                 describe(&settings.storage)
             )));
-            let drivers = dilux_processor::discover_drivers(&settings).await;
+            let drivers = Drivers::discover(&settings).await;
             findings.extend(tools(drivers.tools()));
             findings.extend(storage(settings).await);
         }

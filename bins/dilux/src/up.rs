@@ -1,10 +1,13 @@
 //! `dilux up`: the three services in one process, one Ctrl-C.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::storage::Profile;
 use dilux_core::{service, telemetry};
+use dilux_drivers::Drivers;
 use dilux_processor::Processor;
 use dilux_scheduler::Scheduler;
 use tokio::task::JoinSet;
@@ -17,12 +20,12 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let worker = Installation::open(settings.clone(), Profile::Worker).await?;
     let interactive = Installation::open(settings, Profile::Interactive)?;
     worker.prepare().await?;
-    let drivers = dilux_processor::discover_drivers(&worker.settings).await;
+    let drivers = Arc::new(Drivers::discover(&worker.settings).await);
     let listener = tokio::net::TcpListener::bind(worker.settings.api_address)
         .await
         .with_context(|| format!("listen on {}", worker.settings.api_address))?;
     let mut services = JoinSet::new();
-    let api = dilux_api::Context::start(interactive, drivers.clone()).await?;
+    let api = dilux_api::Context::new(interactive, drivers.clone());
     services.spawn(dilux_api::serve(api, listener, shutdown.clone()));
     services.spawn({
         let scheduler = Scheduler::new(worker.clone());

@@ -13,36 +13,12 @@ mod subject;
 
 use std::sync::Arc;
 
-use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::WorkerId;
-use dilux_drivers::{Deadlines, DriverSettings, Drivers, ToolSearch, Tools};
+use dilux_drivers::Drivers;
 use dilux_pipeline::Pipeline;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// The drivers over the client tools of this machine.
-pub async fn discover_drivers(settings: &Settings) -> Arc<Drivers> {
-    let search = if settings.tool_path.is_empty() {
-        ToolSearch::with_usual_places("")
-    } else {
-        ToolSearch::only(&settings.tool_path)
-    };
-    let deadlines = Deadlines {
-        first_byte: settings.deadlines.first_byte,
-        stall: settings.deadlines.stall,
-        total: settings.deadlines.total,
-        ..Deadlines::default()
-    };
-    let driver_settings = DriverSettings {
-        deadlines,
-        ..DriverSettings::default()
-    };
-    Arc::new(Drivers::new(
-        Tools::discover(&search).await,
-        &driver_settings,
-    ))
-}
 
 /// A worker process: as many jobs at once as the settings allow.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! The processor as a process of its own.
 
+use std::sync::Arc;
+
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::storage::Profile;
 use dilux_core::{service, telemetry};
-use dilux_processor::{Processor, discover_drivers};
+use dilux_drivers::Drivers;
+use dilux_processor::Processor;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -13,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = service::shutdown_on_signal()?;
     let installation = Installation::open(settings, Profile::Worker)?;
     installation.prepare().await?;
-    let drivers = discover_drivers(&installation.settings).await;
+    let drivers = Arc::new(Drivers::discover(&installation.settings).await);
     Processor::new(installation, drivers).run(shutdown).await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Drivers run the vendor's own client tools or speak its protocol; callers cannot tell. Only
 //! `process` spawns.
 
+mod discover;
 mod driver;
 mod drivers;
 mod explain;
