@@ -58,8 +58,16 @@ pub struct Gaps {
     pub time: Time,
     /// A comparison with an integer of the other width matches.
     pub integer_widths_match: Option<&'static str>,
+    /// A comparison of a text with a 64-bit integer compares digits.
+    pub long_matches_text: Option<&'static str>,
+    /// Dates compare to the millisecond only.
+    pub dates_compare_to_milliseconds: Option<&'static str>,
+    /// Messages that one call received have one receipt.
+    pub receive_shares_receipts: Option<&'static str>,
     /// A carriage return in a message does not survive.
     pub carriage_return_changes: Option<&'static str>,
+    /// A delete of a name with nothing but staged blocks succeeds.
+    pub delete_finds_staged_blobs: Option<&'static str>,
     /// Blocks can be committed after they were discarded.
     pub discard_keeps_blocks: Option<&'static str>,
     /// Blocks staged before a `put` of the same name can be committed after it.
@@ -72,7 +80,11 @@ impl Gaps {
         Self {
             time,
             integer_widths_match: None,
+            long_matches_text: None,
+            dates_compare_to_milliseconds: None,
+            receive_shares_receipts: None,
             carriage_return_changes: None,
+            delete_finds_staged_blobs: None,
             discard_keeps_blocks: None,
             put_keeps_staged_blocks: None,
         }

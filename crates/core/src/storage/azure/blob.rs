@@ -27,7 +27,7 @@ use super::shared_key::{AccountKey, Rules};
 use crate::clock::SharedClock;
 use crate::storage::{
     BlobEntry, BlobName, BlobPage, BlobProperties, BlobStore, BlobVersion, BlockId, ContainerName,
-    Continuation, ETag, PutOptions, StorageResult,
+    Continuation, ETag, PutOptions, StorageError, StorageResult,
 };
 
 /// The protocol that we speak, whatever newer ones the crate and the account know.
@@ -252,11 +252,11 @@ impl BlobStore for AzureBlobStore {
             if_match: version.map(wire_etag),
             ..Default::default()
         };
-        self.client(container, name)
-            .delete(Some(options))
-            .await
-            .map(drop)
-            .map_err(|error| Failure::from(error).into_error("delete blob"))
+        let client = self.client(container, name);
+        match client.delete(Some(options)).await.map_err(Failure::from) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(missing_or(failure, &client, "delete blob").await),
+        }
     }
 
     async fn list(
@@ -303,9 +303,33 @@ fn entry(item: BlobItem) -> Result<BlobEntry, Failure> {
     })
 }
 
+/// The error of a call that named a version. A missing blob is in no version; services differ on
+/// whether they call that an unmet condition.
+async fn missing_or(
+    failure: Failure,
+    client: &BlobClient,
+    operation: &'static str,
+) -> StorageError {
+    if failure.status() == Some(412)
+        && let Err(error) = client.get_properties(None).await
+    {
+        let absence = Failure::from(error);
+        if absence.status() == Some(404) {
+            return absence.into_error(operation);
+        }
+    }
+    failure.into_error(operation)
+}
+
+/// The version; listings leave out the quotes that headers have.
 fn etag(etag: Option<Etag>) -> Result<ETag, Failure> {
-    etag.map(|etag| ETag::new(etag.to_string()))
-        .ok_or_else(|| missing("ETag"))
+    let text = etag.map(String::from).ok_or_else(|| missing("ETag"))?;
+    let is_quoted = text.ends_with('"');
+    Ok(ETag::new(if is_quoted {
+        text
+    } else {
+        format!("\"{text}\"")
+    }))
 }
 
 fn wire_etag(etag: &ETag) -> Etag {

@@ -75,7 +75,6 @@ pub(crate) fn token_credential(
             ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
                 user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
                 client_options,
-                ..Default::default()
             }))
             .map(|credential| credential as Arc<dyn TokenCredential>)
         }

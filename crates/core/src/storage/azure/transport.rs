@@ -34,7 +34,7 @@ pub(crate) fn connect(timeouts: AzureTimeouts) -> StorageResult<Arc<dyn HttpClie
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = reqwest::Client::builder()
         .connect_timeout(timeouts.connect)
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .redirect(reqwest::redirect::Policy::none())
         .no_gzip()
         .no_deflate()

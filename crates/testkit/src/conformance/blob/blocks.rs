@@ -27,6 +27,11 @@ pub(super) async fn run(bench: &Bench, gaps: &Gaps, report: &mut Report) {
         ]
     );
     report.record_unless(
+        gaps.delete_finds_staged_blobs,
+        "staged_blocks_are_no_blob_to_delete",
+        staged_blocks_are_no_blob_to_delete(bench).await,
+    );
+    report.record_unless(
         gaps.discard_keeps_blocks,
         "discarded_blocks_cannot_be_committed",
         discarded_blocks_cannot_be_committed(bench).await,
@@ -96,12 +101,18 @@ async fn staged_blocks_are_invisible(bench: &Bench) -> anyhow::Result<()> {
         bench.store.read(&container, &blob, 0..1, None).await,
         NotFound,
     )?;
-    refused(bench.store.delete(&container, &blob, None).await, NotFound)?;
     anyhow::ensure!(bench.names(&container).await?.is_empty(), "it is listed");
     bench
         .commit(&container, &blob, &[1], PutCondition::Always)
         .await?;
     bench.holds(&container, &blob, "staged").await
+}
+
+async fn staged_blocks_are_no_blob_to_delete(bench: &Bench) -> anyhow::Result<()> {
+    let container = bench.container().await?;
+    let blob = name("blob")?;
+    bench.stage(&container, &blob, 1, "staged").await?;
+    refused(bench.store.delete(&container, &blob, None).await, NotFound)
 }
 
 async fn staged_blocks_leave_a_present_blob_alone(bench: &Bench) -> anyhow::Result<()> {

@@ -9,11 +9,14 @@ use azure_storage_blob::models::{
 };
 use bytes::Bytes;
 
-use super::wire_etag;
+use super::{missing_or, wire_etag};
 use crate::storage::azure::failure::Failure;
 use crate::storage::{ETag, StorageError, StorageErrorKind, StorageResult};
 
 const OPERATION: &str = "read blob";
+
+/// Room for ranges up to this size is made before anything is known of the blob.
+const TRUSTED_LENGTH: u64 = 64 * 1024 * 1024;
 
 /// Reads exactly `range`, in one request, so that a retry above repeats no more than that.
 pub(super) async fn read(
@@ -24,19 +27,26 @@ pub(super) async fn read(
     if range.start > range.end {
         return Err(outside(&range, None));
     }
-    if range.is_empty() {
-        return read_nothing(client, range, version).await;
+    let length = range.end - range.start;
+    // The service has no empty ranges, and a huge one may be a mistake.
+    if length == 0 || length > TRUSTED_LENGTH {
+        check(client, &range, version).await?;
     }
-    let mut buffer = vec![0; usize::try_from(range.end - range.start).unwrap_or(usize::MAX)];
-    let read = download(client, &mut buffer, &range, version)
-        .await
-        .map_err(|failure| {
-            if failure.status() == Some(416) {
-                outside(&range, None)
-            } else {
-                failure.into_error(OPERATION)
-            }
-        })?;
+    let length = usize::try_from(length).map_err(|_| outside(&range, None))?;
+    if length == 0 {
+        return Ok(Bytes::new());
+    }
+    let mut buffer = vec![0; length];
+    let read = match download(client, &mut buffer, &range, version).await {
+        Ok(read) => read,
+        Err(failure) if failure.status() == Some(416) => return Err(outside(&range, None)),
+        // The crate stumbles over the answer that an empty blob gives.
+        Err(failure @ Failure::Unreadable(_)) => {
+            check(client, &range, version).await?;
+            return Err(failure.into_error(OPERATION));
+        }
+        Err(failure) => return Err(missing_or(failure, client, OPERATION).await),
+    };
     if read == buffer.len() {
         Ok(buffer.into())
     } else {
@@ -64,12 +74,12 @@ async fn download(
     Ok(client.download_into(buffer, Some(options)).await?.len)
 }
 
-/// The service has no empty ranges; existence, version and length are checked all the same.
-async fn read_nothing(
+/// Checks existence, version and length without reading.
+async fn check(
     client: &BlobClient,
-    range: Range<u64>,
+    range: &Range<u64>,
     version: Option<&ETag>,
-) -> StorageResult<Bytes> {
+) -> StorageResult<()> {
     let options = BlobClientGetPropertiesOptions {
         if_match: version.map(wire_etag),
         ..Default::default()
@@ -82,9 +92,9 @@ async fn read_nothing(
         .await
         .map_err(|failure: Failure| failure.into_error(OPERATION))?;
     if range.end <= size {
-        Ok(Bytes::new())
+        Ok(())
     } else {
-        Err(outside(&range, Some(size)))
+        Err(outside(range, Some(size)))
     }
 }
 

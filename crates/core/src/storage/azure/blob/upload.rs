@@ -60,10 +60,10 @@ async fn upload(
 ) -> Result<BlobVersion, Failure> {
     let headers = Condition::new(&options.condition);
     let options = BlockBlobClientUploadOptions {
-        blob_content_type: content_type(&options),
+        blob_content_type: Some(content_type(&options)),
         if_match: headers.if_match,
         if_none_match: headers.if_none_match,
-        metadata: metadata(options),
+        metadata: Some(metadata(options)),
         // As large as the whole, so that it goes in one request.
         partition_size: NonZero::new(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
         ..Default::default()
@@ -104,14 +104,14 @@ async fn commit_list(
 ) -> Result<BlobVersion, Failure> {
     let headers = Condition::new(&options.condition);
     let options = BlockBlobClientCommitBlockListOptions {
-        blob_content_type: content_type(&options),
+        blob_content_type: Some(content_type(&options)),
         if_match: headers.if_match,
         if_none_match: headers.if_none_match,
-        metadata: metadata(options),
+        metadata: Some(metadata(options)),
         ..Default::default()
     };
     let list = BlockLookupList {
-        latest: Some(blocks.iter().map(|block| block.0.to_vec()).collect()),
+        uncommitted: Some(blocks.iter().map(|block| block.0.to_vec()).collect()),
         ..Default::default()
     };
     let written = client
@@ -177,15 +177,11 @@ fn conditional(
     }
 }
 
-fn content_type(options: &PutOptions) -> Option<String> {
-    Some(
-        options
-            .content_type
-            .clone()
-            .unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned()),
-    )
+fn content_type(options: &PutOptions) -> String {
+    let chosen = options.content_type.clone();
+    chosen.unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned())
 }
 
-fn metadata(options: PutOptions) -> Option<HashMap<String, String>> {
-    Some(options.metadata.into_iter().collect())
+fn metadata(options: PutOptions) -> HashMap<String, String> {
+    options.metadata.into_iter().collect()
 }

@@ -106,7 +106,7 @@ impl Answer {
             && let Ok(number) = number.parse()
         {
             index = Some(number);
-            refusal.sentence = sentence.trim().to_owned();
+            refusal.sentence = sentence.trim().into();
         }
         BatchFailure {
             index,
