@@ -20,11 +20,12 @@ use crate::subject::Subject;
 /// Largest manifest that is read; ours are a few KiB.
 const MANIFEST_LIMIT: u64 = 1 << 20;
 
-/// What is known of a dump before its bytes flow.
+/// What is known of a dump besides its bytes.
 struct Origin {
     subject: Subject,
     dump: RunningDumpFacts,
     started_at: Timestamp,
+    warnings: String,
 }
 
 struct RunningDumpFacts {
@@ -62,8 +63,8 @@ impl Processor {
         }
         self.record_start(job, &subject).await?;
         crash::point("after-history-started");
-        let (data, origin, warnings) = self.move_bytes(claim, job, subject, activity).await?;
-        let manifest = self.describe(job, claim, origin, data, warnings);
+        let (data, origin) = self.move_bytes(claim, job, subject, activity).await?;
+        let manifest = self.describe(job, claim, origin, data);
         let manifest = self.publish(manifest).await?;
         crash::point("after-manifest");
         self.record_success(claim, &manifest).await
@@ -77,7 +78,7 @@ impl Processor {
         job: &Job,
         subject: Subject,
         activity: &Activity,
-    ) -> Result<(StoredData, Origin, String), Failure> {
+    ) -> Result<(StoredData, Origin), Failure> {
         let driver = self.drivers.for_engine(subject.engine.engine_type)?;
         let target = self.target(&subject).await?;
         let started_at = self.installation.clock.now();
@@ -111,16 +112,13 @@ impl Processor {
         }
         let (data, proof) = self.pipeline.commit(staged).await?;
         crash::point("after-data-commit");
-        let warnings = proof.evidence().warnings.clone();
-        Ok((
-            data,
-            Origin {
-                subject,
-                dump: facts,
-                started_at,
-            },
-            warnings,
-        ))
+        let origin = Origin {
+            subject,
+            dump: facts,
+            started_at,
+            warnings: proof.evidence().warnings.clone(),
+        };
+        Ok((data, origin))
     }
 
     fn destination(
@@ -150,18 +148,12 @@ impl Processor {
         })
     }
 
-    fn describe(
-        &self,
-        job: &Job,
-        claim: &Claim,
-        origin: Origin,
-        data: StoredData,
-        warnings: String,
-    ) -> Manifest {
+    fn describe(&self, job: &Job, claim: &Claim, origin: Origin, data: StoredData) -> Manifest {
         let Origin {
             subject,
             dump,
             started_at,
+            warnings,
         } = origin;
         let tiers = match &job.work {
             dilux_core::model::Work::Backup(work) => work.tiers.clone(),

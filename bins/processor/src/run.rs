@@ -126,17 +126,13 @@ impl Processor {
             .change(|job| job.fail(now, failure.clone(), rule))
             .await?;
         self.record_failure(&job, &failure).await;
-        match job.state {
-            JobState::Retrying { .. } => {
-                tracing::warn!(kind = ?failure.kind, reason = %failure, retry.at = %job.not_before, "attempt failed; it will be retried");
-                let wait =
-                    Duration::try_from(job.not_before.duration_since(now)).unwrap_or_default();
-                message.hide(wait + Duration::from_secs(1)).await;
-            }
-            _ => {
-                tracing::error!(kind = ?failure.kind, reason = %failure, detail = %failure.detail, "job failed");
-                message.delete().await;
-            }
+        if matches!(job.state, JobState::Retrying { .. }) {
+            tracing::warn!(kind = ?failure.kind, reason = %failure, retry.at = %job.not_before, "attempt failed; it will be retried");
+            let wait = Duration::try_from(job.not_before.duration_since(now)).unwrap_or_default();
+            message.hide(wait + Duration::from_secs(1)).await;
+        } else {
+            tracing::error!(kind = ?failure.kind, reason = %failure, detail = %failure.detail, "job failed");
+            message.delete().await;
         }
         Ok(())
     }

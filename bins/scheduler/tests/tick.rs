@@ -1,0 +1,225 @@
+//! Ticks over the embedded store, with a clock that the test moves.
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dilux_core::clock::{Clock as _, ManualClock, SharedClock};
+use dilux_core::config::Settings;
+use dilux_core::installation::Installation;
+use dilux_core::model::{
+    Compression, CredentialSource, Database, Engine, EngineType, Job, PolicySource, Tier, Work,
+};
+use dilux_core::random::{SharedRandom, SystemRandom};
+use dilux_core::storage::{
+    Condition, Entity, EntityKey, Profile, TableName, TableOperation, Value, open,
+};
+use dilux_scheduler::Scheduler;
+use jiff::SignedDuration;
+use tempfile::TempDir;
+
+struct World {
+    installation: Installation,
+    clock: Arc<ManualClock>,
+    _directory: TempDir,
+}
+
+async fn world() -> World {
+    let directory = TempDir::new().unwrap();
+    let store = format!("file://{}", directory.path().display());
+    let settings =
+        Settings::read(&|name| (name == "STORAGE_CONNECTION_STRING").then(|| store.clone()));
+    let settings = settings.unwrap();
+    let clock = Arc::new(ManualClock::new("2026-03-04T10:07:00Z".parse().unwrap()));
+    let shared: SharedClock = clock.clone();
+    let random: SharedRandom = Arc::new(SystemRandom);
+    let storage = open(&settings, Profile::Worker, &shared, &random).unwrap();
+    let installation = Installation::new(Arc::new(settings), storage, shared, random);
+    installation.prepare().await.unwrap();
+    let now = clock.now();
+    let engine = Engine {
+        id: "engine-1".parse().unwrap(),
+        name: "Sample".parse().unwrap(),
+        engine_type: EngineType::PostgreSql,
+        host: "db.example.internal".parse().unwrap(),
+        port: EngineType::PostgreSql.default_port(),
+        auth_method: None,
+        username: None,
+        secret: None,
+        policy_id: Some("development".parse().unwrap()),
+        discovery_enabled: false,
+        last_discovery: None,
+        created_at: now,
+        updated_at: now,
+        created_by: None,
+    };
+    installation
+        .repositories
+        .engines
+        .insert(engine)
+        .await
+        .unwrap();
+    World {
+        installation,
+        clock,
+        _directory: directory,
+    }
+}
+
+impl World {
+    async fn add(&self, id: &str, policy: PolicySource, is_enabled: bool) {
+        let now = self.clock.now();
+        let database = Database {
+            id: id.parse().unwrap(),
+            engine_id: "engine-1".parse().unwrap(),
+            label: id.parse().unwrap(),
+            database_name: id.parse().unwrap(),
+            credentials: CredentialSource::Engine,
+            policy,
+            enabled: is_enabled,
+            compression: Compression::Gzip,
+            tags: BTreeMap::new(),
+            created_at: now,
+            updated_at: now,
+            created_by: None,
+        };
+        self.installation
+            .repositories
+            .databases
+            .insert(database)
+            .await
+            .unwrap();
+    }
+
+    fn scheduler(&self) -> Scheduler {
+        Scheduler::new(self.installation.clone())
+    }
+
+    async fn jobs(&self) -> Vec<Job> {
+        self.installation
+            .repositories
+            .jobs
+            .newest(None, 100)
+            .await
+            .unwrap()
+            .0
+    }
+}
+
+fn tiers(job: &Job) -> Vec<Tier> {
+    match &job.work {
+        Work::Backup(work) => work.tiers.clone(),
+        Work::Restore(_) => panic!("the scheduler books backups"),
+    }
+}
+
+fn own(policy: &str) -> PolicySource {
+    PolicySource::Own(policy.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_new_database_owes_one_backup_that_serves_all_tiers_and_ticks_do_not_double_it() {
+    let world = world().await;
+    world.add("db-1", own("production-critical"), true).await;
+    let scheduler = world.scheduler();
+    assert_eq!(scheduler.tick().await.unwrap().booked, 1);
+    assert_eq!(scheduler.tick().await.unwrap().booked, 0);
+    let jobs = world.jobs().await;
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(tiers(&jobs[0]), Tier::ALL);
+}
+
+#[tokio::test]
+async fn schedulers_that_tick_at_once_book_each_slot_once() {
+    let world = world().await;
+    for number in 0..5 {
+        world
+            .add(&format!("db-{number}"), own("production-critical"), true)
+            .await;
+    }
+    let mut ticking = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let scheduler = world.scheduler();
+        ticking.spawn(async move { scheduler.tick().await.unwrap() });
+    }
+    let booked: usize = ticking
+        .join_all()
+        .await
+        .iter()
+        .map(|report| report.booked)
+        .sum();
+    assert_eq!(booked, 5);
+    assert_eq!(world.jobs().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_slot_before_the_next_tick_is_booked_ahead_for_its_minute() {
+    let world = world().await;
+    world.add("db-1", own("production-critical"), true).await;
+    let scheduler = world.scheduler();
+    scheduler.tick().await.unwrap();
+    world.clock.advance(SignedDuration::from_mins(40));
+    assert_eq!(
+        scheduler.tick().await.unwrap().booked,
+        1,
+        "10:47 books 11:00"
+    );
+    let jobs = world.jobs().await;
+    assert_eq!(jobs[0].not_before, "2026-03-04T11:00:00Z".parse().unwrap());
+    assert_eq!(tiers(&jobs[0]), [Tier::Hourly]);
+}
+
+#[tokio::test]
+async fn a_disabled_database_owes_nothing_and_an_inherited_policy_counts() {
+    let world = world().await;
+    world.add("off", own("production-critical"), false).await;
+    world.add("inherits", PolicySource::Engine, true).await;
+    let report = world.scheduler().tick().await.unwrap();
+    assert_eq!((report.databases, report.booked), (1, 1));
+    let jobs = world.jobs().await;
+    assert_eq!(jobs[0].database_id.as_str(), "inherits");
+    assert_eq!(
+        tiers(&jobs[0]),
+        [Tier::Daily, Tier::Weekly],
+        "development has no hourly tier"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_row_and_an_orphan_stop_nobody_else() {
+    let world = world().await;
+    world
+        .add(
+            "db-1",
+            own("a policy that is gone".replace(' ', "-").as_str()),
+            true,
+        )
+        .await;
+    let table = TableName::new("databaseconfigs").unwrap();
+    for (id, engine) in [("broken", None), ("orphan", Some("no-such-engine"))] {
+        let mut row = Entity::new(EntityKey::new("database", id))
+            .with("name", Value::String(id.to_owned()))
+            .with("database_name", Value::String(id.to_owned()))
+            .with(
+                "created_at",
+                Value::String("2026-01-01T00:00:00Z".to_owned()),
+            )
+            .with(
+                "updated_at",
+                Value::String("2026-01-01T00:00:00Z".to_owned()),
+            );
+        if let Some(engine) = engine {
+            row = row.with("engine_id", Value::String(engine.to_owned()));
+        }
+        let write = TableOperation::Replace(row, Condition::None);
+        world
+            .installation
+            .storage
+            .tables
+            .write(&table, write)
+            .await
+            .unwrap();
+    }
+    let report = world.scheduler().tick().await.unwrap();
+    assert_eq!((report.booked, report.failed, report.damaged), (1, 1, 1));
+}

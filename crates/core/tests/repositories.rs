@@ -1,0 +1,281 @@
+//! The typed repositories over the embedded store.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dilux_core::clock::{Clock as _, ManualClock, SharedClock};
+use dilux_core::config::Settings;
+use dilux_core::dispatch::Doorbell;
+use dilux_core::installation::Installation;
+use dilux_core::model::{
+    Backup, BackupId, BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobState,
+    Progress, Trigger, Work, WorkerId,
+};
+use dilux_core::random::SystemRandom;
+use dilux_core::repository::Booking;
+use dilux_core::storage::{
+    Condition, Entity, EntityKey, Profile, TableName, TableOperation, Value, open,
+};
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+struct World {
+    installation: Installation,
+    clock: Arc<ManualClock>,
+    _directory: TempDir,
+}
+
+async fn world() -> World {
+    let directory = TempDir::new().unwrap();
+    let store = format!("file://{}", directory.path().display());
+    let settings =
+        Settings::read(&|name| (name == "STORAGE_CONNECTION_STRING").then(|| store.clone()));
+    let clock = Arc::new(ManualClock::new("2026-03-01T12:00:00Z".parse().unwrap()));
+    let shared: SharedClock = clock.clone();
+    let settings = settings.unwrap();
+    let random: dilux_core::random::SharedRandom = Arc::new(SystemRandom);
+    let storage = open(&settings, Profile::Interactive, &shared, &random).unwrap();
+    let installation = Installation::new(Arc::new(settings), storage, shared, random);
+    installation.prepare().await.unwrap();
+    World {
+        installation,
+        clock,
+        _directory: directory,
+    }
+}
+
+fn job(database: &str, key: &str, now: Timestamp) -> Job {
+    let database: DatabaseId = database.parse().unwrap();
+    Job {
+        id: JobId::derive(&database, key),
+        database_id: database,
+        database_label: "Orders ☃ 'quoted'".parse().unwrap(),
+        engine_type: EngineType::MySql,
+        work: Work::Backup(BackupWork {
+            tiers: vec![],
+            slot: Some(now),
+            needs_enabled: true,
+        }),
+        trigger: Trigger::Scheduler,
+        created_at: now,
+        not_before: now,
+        rung_at: None,
+        epoch: 0,
+        attempts: 0,
+        cancel_requested: false,
+        progress: Progress::default(),
+        comparison: None,
+        state: JobState::Pending,
+    }
+}
+
+fn backup(database: &str, number: i64) -> Backup {
+    let database_id: DatabaseId = database.parse().unwrap();
+    let created_at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let created_at = created_at + SignedDuration::from_hours(number * 7);
+    let job_id = JobId::derive(&database_id, &number.to_string());
+    Backup {
+        id: BackupId::from(&job_id),
+        job_id,
+        database_id,
+        database_label: "Orders".parse().unwrap(),
+        engine_id: None,
+        engine_type: EngineType::MySql,
+        status: BackupStatus::Completed,
+        created_at,
+        started_at: Some(created_at),
+        completed_at: Some(created_at + SignedDuration::from_secs(90)),
+        container: Some("backups".to_owned()),
+        blob_name: Some("mysql/x/y.sql.gz".to_owned()),
+        stored_bytes: Some(3 << 32),
+        plain_bytes: Some(u64::try_from(i64::MAX).unwrap()),
+        stored_sha256: Some("00".to_owned()),
+        format: Some("sql.gz".to_owned()),
+        failure: None,
+        retry_count: 0,
+        trigger: Trigger::Scheduler,
+        tiers: vec![],
+    }
+}
+
+#[tokio::test]
+async fn a_start_seeds_the_three_policies_once_and_keeps_edits() {
+    let world = world().await;
+    let policies = &world.installation.repositories.policies;
+    let listed = policies.list().await.unwrap();
+    let ids: Vec<&str> = listed
+        .items
+        .iter()
+        .map(|row| row.value.id.as_str())
+        .collect();
+    assert_eq!(
+        ids,
+        ["development", "production-critical", "production-standard"]
+    );
+    assert_eq!(listed.items[1].value.summary(), "24h/15d/8w/4m/2y");
+    let mut edited = listed.items[0].clone();
+    edited.value.rules.clear();
+    policies
+        .replace(edited.value.clone(), &edited.version)
+        .await
+        .unwrap();
+    world.installation.prepare().await.unwrap();
+    let again = policies.get(&edited.value.id).await.unwrap().unwrap();
+    assert_eq!(again.value, edited.value);
+}
+
+#[tokio::test]
+async fn the_same_debt_booked_by_many_at_once_is_one_job() {
+    let world = world().await;
+    let now = world.clock.now();
+    let mut bookers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let jobs = world.installation.repositories.jobs.clone();
+        bookers.spawn(async move { jobs.book(job("db-1", "slot|1", now)).await.unwrap() });
+    }
+    let outcomes = bookers.join_all().await;
+    let new = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Booking::New(_)))
+        .count();
+    assert_eq!(new, 1);
+    let active = world
+        .installation
+        .repositories
+        .jobs
+        .active(now)
+        .await
+        .unwrap();
+    assert_eq!(active.len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_reads_back_as_it_was_written_in_every_state() {
+    let world = world().await;
+    let jobs = &world.installation.repositories.jobs;
+    let now = world.clock.now();
+    let Booking::New(booked) = jobs.book(job("db-1", "a", now)).await.unwrap() else {
+        panic!("the job is new");
+    };
+    let worker: WorkerId = "worker-1".parse().unwrap();
+    let lease = SignedDuration::from_secs(90);
+    let claimed = booked.value.claim(worker, now, lease).unwrap();
+    let claimed = jobs.update(claimed, &booked.version).await.unwrap();
+    assert_eq!(jobs.get(&claimed.value.id).await.unwrap().unwrap(), claimed);
+    let done = jobs
+        .update(
+            claimed.value.clone().complete(now).unwrap(),
+            &claimed.version,
+        )
+        .await;
+    let done = done.unwrap();
+    assert_eq!(jobs.get(&done.value.id).await.unwrap().unwrap(), done);
+    assert_eq!(jobs.active(now).await.unwrap(), vec![]);
+    assert!(
+        jobs.update(done.value.clone(), &claimed.version)
+            .await
+            .is_err(),
+        "a stale version"
+    );
+}
+
+#[tokio::test]
+async fn dispatch_rings_once_and_the_sweeper_rings_for_what_nobody_heard() {
+    let world = world().await;
+    let now = world.clock.now();
+    let dispatcher = &world.installation.dispatcher;
+    let first = dispatcher.dispatch(job("db-1", "a", now)).await.unwrap();
+    let second = dispatcher.dispatch(job("db-1", "a", now)).await.unwrap();
+    assert!(first.is_new && first.message.is_some());
+    assert!(!second.is_new && second.message.is_none());
+    let queues = &world.installation.storage.queues;
+    let queue = &world.installation.settings.queue;
+    let texts = queues.peek(queue, 32).await.unwrap();
+    assert_eq!(texts.len(), 1);
+    assert_eq!(Doorbell::parse(&texts[0]).unwrap().job_id, first.job.id);
+
+    queues.clear(queue).await.unwrap();
+    let patience = std::time::Duration::from_mins(2);
+    assert_eq!(dispatcher.sweep(patience).await.unwrap(), 0, "not yet");
+    world.clock.advance(SignedDuration::from_mins(3));
+    assert_eq!(dispatcher.sweep(patience).await.unwrap(), 1);
+    assert_eq!(queues.peek(queue, 32).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn history_is_newest_first_across_days_and_its_pages_join_without_gap_or_overlap() {
+    let world = world().await;
+    let backups = &world.installation.repositories.backups;
+    let total = 120;
+    for number in 0..total {
+        backups
+            .put(&backup("db-1", number * 37 % total))
+            .await
+            .unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut from = None;
+    loop {
+        let mut last = None;
+        let mut taken = 0;
+        backups
+            .walk(from.as_ref(), |found, cursor| {
+                seen.push(found);
+                last = Some(cursor);
+                taken += 1;
+                taken < 7
+            })
+            .await
+            .unwrap();
+        match last {
+            Some(cursor) => from = Some(cursor),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), usize::try_from(total).unwrap());
+    assert!(seen.is_sorted_by(|a, b| a.created_at >= b.created_at));
+    let ids: BTreeSet<String> = seen.iter().map(|found| found.id.to_string()).collect();
+    assert_eq!(ids.len(), seen.len());
+    assert_eq!(
+        seen[0],
+        backup("db-1", total - 1),
+        "sizes above 32 bits survive"
+    );
+    let newest = backups
+        .newest_of(&"db-1".parse().unwrap(), 3)
+        .await
+        .unwrap();
+    assert_eq!(newest, seen[..3]);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_decoded_is_reported_and_hides_no_other() {
+    let world = world().await;
+    let table = TableName::new("databaseconfigs").unwrap();
+    let broken = Entity::new(EntityKey::new("database", "broken"))
+        .with("name", Value::String("Broken".to_owned()))
+        .with("port", Value::String("abc".to_owned()));
+    let write = TableOperation::Replace(broken, Condition::None);
+    world
+        .installation
+        .storage
+        .tables
+        .write(&table, write)
+        .await
+        .unwrap();
+    let listing = world
+        .installation
+        .repositories
+        .databases
+        .list()
+        .await
+        .unwrap();
+    assert_eq!(listing.items, vec![]);
+    assert_eq!(listing.damaged.len(), 1);
+    assert!(
+        listing.damaged[0].reason.contains("engine_id"),
+        "{:?}",
+        listing.damaged
+    );
+}
