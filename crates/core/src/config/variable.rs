@@ -183,3 +183,36 @@ pub const VARIABLES: &[Variable] = &[
         "Name of the installation's environment, for display.",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_stands_in_the_documentation_as_registered() {
+        let page = include_str!("../../../../docs/configuration.md");
+        for Variable {
+            name,
+            default,
+            help,
+        } in VARIABLES
+        {
+            let default = if default.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("`{default}`")
+            };
+            let row = format!("| `{name}` | {default} | {help} |");
+            assert!(
+                page.contains(&row),
+                "docs/configuration.md lacks the line:\n{row}"
+            );
+        }
+        let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(
+            rows,
+            VARIABLES.len(),
+            "docs/configuration.md has lines too many"
+        );
+    }
+}
