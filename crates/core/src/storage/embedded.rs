@@ -15,6 +15,7 @@ mod files;
 mod filter;
 mod key_file;
 mod queue;
+mod reserve;
 mod schema;
 mod secret;
 mod staging;
@@ -33,6 +34,7 @@ use database::Database;
 use envelope::MasterKey;
 use fault::Fault;
 use files::BlobFiles;
+use reserve::Reserve;
 
 pub use sweep::Swept;
 
@@ -46,6 +48,7 @@ struct Inner {
     directory: PathBuf,
     database: Database,
     files: BlobFiles,
+    reserve: Reserve,
     key: MasterKey,
     clock: SharedClock,
     random: SharedRandom,
@@ -63,7 +66,13 @@ impl EmbeddedStore {
         random: SharedRandom,
     ) -> StorageResult<Self> {
         let directory = directory.into();
-        let opened = Self::try_open(&directory, clock, random);
+        let reserve = Reserve::new(&directory);
+        let mut opened = Self::try_open(&directory, clock.clone(), random.clone());
+        if opened.as_ref().is_err_and(Fault::is_full) && reserve.give_up() {
+            opened = Self::try_open(&directory, clock, random);
+        } else {
+            reserve.keep();
+        }
         opened.map_err(|fault| fault.into_error("open embedded store", &directory))
     }
 
@@ -82,6 +91,7 @@ impl EmbeddedStore {
             directory: directory.to_owned(),
             database,
             files,
+            reserve: Reserve::new(directory),
             key,
             clock,
             random,
@@ -115,6 +125,21 @@ impl Inner {
 
     fn fresh_id(&self) -> String {
         crate::random::hex_text(self.random.as_ref(), 16)
+    }
+
+    /// Carries out something that makes room, if need be in the room kept for that.
+    async fn making_room<R, F>(&self, attempt: impl Fn() -> F) -> Result<R, Fault>
+    where
+        F: Future<Output = Result<R, Fault>>,
+    {
+        match attempt().await {
+            Err(fault) if fault.is_full() && self.reserve.give_up() => {
+                let outcome = attempt().await;
+                self.reserve.keep();
+                outcome
+            }
+            outcome => outcome,
+        }
     }
 
     fn error(&self, operation: &'static str, fault: Fault) -> crate::storage::StorageError {

@@ -81,7 +81,10 @@ impl BlobStore for EmbeddedStore {
         container: &ContainerName,
         name: &BlobName,
     ) -> StorageResult<()> {
-        let discarded = self.discard(container, name).await;
+        let discarded = self
+            .inner
+            .making_room(|| self.discard(container, name))
+            .await;
         discarded.map_err(|fault| self.inner.error("discard blocks", fault))
     }
 
@@ -122,7 +125,8 @@ impl BlobStore for EmbeddedStore {
         name: &BlobName,
         version: Option<&ETag>,
     ) -> StorageResult<()> {
-        let deleted = self.remove(container, name, version.cloned()).await;
+        let removed = || self.remove(container, name, version);
+        let deleted = self.inner.making_room(removed).await;
         deleted.map_err(|fault| self.inner.error("delete blob", fault))
     }
 
@@ -173,8 +177,9 @@ impl EmbeddedStore {
         &self,
         container: &ContainerName,
         name: &BlobName,
-        version: Option<ETag>,
+        version: Option<&ETag>,
     ) -> Result<(), Fault> {
+        let version = version.cloned();
         let (container, name) = (container.as_str().to_owned(), name.as_str().to_owned());
         let delete = self.inner.database.write(Durable, move |tx| {
             let container = Holder::Container.id(tx, &container)?;

@@ -60,6 +60,15 @@ impl Fault {
         }
     }
 
+    /// Whether room is what was missing.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Refused { kind, .. } => *kind == StorageErrorKind::Full,
+            Self::Sqlite(error) => classify_sqlite(error).0 == StorageErrorKind::Full,
+            Self::Io(error) => classify_io(error) == StorageErrorKind::Full,
+        }
+    }
+
     pub(super) fn into_error(self, operation: &'static str, directory: &Path) -> StorageError {
         match self {
             Self::Refused {

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use rustix::fs::Advice;
+use rustix::fs::{Advice, FallocateFlags};
 
 use super::directory;
 use super::fault::Fault;
@@ -83,6 +83,15 @@ impl BlobFiles {
         let length = NonZeroU64::new(bytes.len() as u64);
         rustix::fs::fadvise(&file, start, length, Advice::DontNeed)?;
         Ok(true)
+    }
+
+    /// Frees the room of a block that was written in part. Its neighbours stay.
+    pub(super) fn unwrite_block(&self, file: &str, extent: Extent) -> Result<(), Fault> {
+        if let Some(file) = self.open_staged(file)? {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            rustix::fs::fallocate(&file, flags, extent.start, extent.length)?;
+        }
+        Ok(())
     }
 
     /// Puts a staged file on the disk under its final name; `false` when it has been discarded.

@@ -84,16 +84,25 @@ impl EmbeddedStore {
             }
             Ok(false) => Err(discarded()),
             Err(fault) => {
-                // The next try then finds its place where this one had it. Failing that it goes
-                // to the end, and the commit copies.
-                let give_back = database
-                    .write(Relaxed, move |tx| give_back(tx, &place))
-                    .await;
-                if let Err(second) = give_back {
-                    tracing::debug!(?second, "the place of a failed block stays taken");
-                }
+                self.unstage(place).await;
                 Err(fault)
             }
+        }
+    }
+
+    /// Gives back the place of a block that could not be written, so that the next try finds it
+    /// there. Failing that it goes to the end, and the commit copies.
+    async fn unstage(&self, place: Place) {
+        let Inner {
+            database, files, ..
+        } = &*self.inner;
+        let (files, file, extent) = (files.clone(), place.file.clone(), place.extent);
+        let freed = blocking(move || files.unwrite_block(&file, extent)).await;
+        let given_back = database
+            .write(Relaxed, move |tx| give_back(tx, &place))
+            .await;
+        if let Err(fault) = freed.and(given_back) {
+            tracing::debug!(?fault, "the place of a failed block stays taken");
         }
     }
 

@@ -27,7 +27,8 @@ impl EmbeddedStore {
     /// dead messages. Safe beside every other operation when `age` is longer than any of them
     /// takes; days are right.
     pub async fn sweep(&self, age: SignedDuration) -> StorageResult<Swept> {
-        let swept = self.try_sweep(age).await;
+        let swept = self.inner.making_room(|| self.try_sweep(age)).await;
+        self.inner.reserve.keep();
         swept.map_err(|fault| self.inner.error("sweep store", fault))
     }
 
