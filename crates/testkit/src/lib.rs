@@ -2,6 +2,7 @@
 
 pub mod azurite;
 pub mod conformance;
+pub mod mariadb;
 pub mod postgres;
 pub mod samples;
 mod server_process;
