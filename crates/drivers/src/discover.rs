@@ -20,7 +20,10 @@ impl Drivers {
             total: settings.deadlines.total,
             ..Deadlines::default()
         };
-        let driver_settings = DriverSettings { deadlines, ..DriverSettings::default() };
+        let driver_settings = DriverSettings {
+            deadlines,
+            ..DriverSettings::default()
+        };
         Self::new(Tools::discover(&search).await, &driver_settings)
     }
 }

@@ -7,6 +7,7 @@ use dilux_core::model::EngineType;
 use dilux_core::transfer::{Failure, FailureKind};
 
 use crate::driver::Driver;
+use crate::mysql::MySqlDriver;
 use crate::postgresql::PostgreSqlDriver;
 use crate::process::Deadlines;
 use crate::tools::Tools;
@@ -40,10 +41,10 @@ impl Drivers {
     /// The drivers over these tools.
     pub fn new(tools: Tools, settings: &DriverSettings) -> Self {
         let tools = Arc::new(tools);
-        let drivers: Vec<Arc<dyn Driver>> = vec![Arc::new(PostgreSqlDriver::new(
-            Arc::clone(&tools),
-            settings.clone(),
-        ))];
+        let drivers: Vec<Arc<dyn Driver>> = vec![
+            Arc::new(MySqlDriver::new(Arc::clone(&tools), settings.clone())),
+            Arc::new(PostgreSqlDriver::new(Arc::clone(&tools), settings.clone())),
+        ];
         Self { drivers, tools }
     }
 

@@ -21,7 +21,8 @@ pub(crate) struct Place {
     pub(crate) connect: Duration,
 }
 
-/// When the tool says all of the words of one of `signs`, `kind` and `sentence` describe it. The
+/// When the tool says all of the words of one of `signs`, `kind` and `sentence` describe it. A
+/// word such as `#1045` is an error number as MySQL's tools print it, in any of three ways. The
 /// sentence may name `{tool}`, `{host}`, `{port}`, `{account}`, `{database}`, `{limit}` (of
 /// connecting) and `{line}` (the tool's own first complaint); so may the words.
 pub(crate) struct Rule {
@@ -42,7 +43,10 @@ impl Vocabulary {
     /// The failure behind a tool's end that was not a success.
     pub(crate) fn explain(&self, place: &Place, end: &ToolEnd<'_>) -> Failure {
         let line = self.first_complaint(end.raw_words);
-        let is_said = |word: &&str| end.raw_words.contains(&fill_raw(word, place));
+        let is_said = |word: &&str| match word.strip_prefix('#') {
+            Some(number) => is_number_said(number, end.raw_words),
+            None => end.raw_words.contains(&fill_raw(word, place)),
+        };
         let fits = |rule: &&Rule| rule.signs.iter().any(|words| words.iter().all(is_said));
         if let Some(rule) = self.rules.iter().find(fits) {
             let line = line.unwrap_or_default();
@@ -71,6 +75,17 @@ impl Vocabulary {
             Some(escape_controls(&text))
         })
     }
+}
+
+/// The clients, the dump tools when they connect, and the dump tools at work.
+fn is_number_said(number: &str, words: &str) -> bool {
+    [
+        format!("ERROR {number} ("),
+        format!("error: {number}:"),
+        format!("({number})"),
+    ]
+    .iter()
+    .any(|form| words.contains(form))
 }
 
 /// A sign with the database's name as the tool prints it.

@@ -7,6 +7,7 @@ mod discover;
 mod driver;
 mod drivers;
 mod explain;
+mod mysql;
 mod postgresql;
 mod process;
 mod tools;

@@ -66,11 +66,15 @@ pub(crate) struct Tool {
     pub(crate) version: Version,
     pub(crate) identity: ToolIdentity,
     /// Long options that it says it knows; read only where versions differ without a rule.
-    #[expect(dead_code, reason = "the MySQL driver asks for it")]
     options: BTreeSet<String>,
 }
 
 impl Tool {
+    /// Whether it says that it knows `option`, without dashes.
+    pub(crate) fn knows(&self, option: &str) -> bool {
+        self.options.contains(option)
+    }
+
     /// An invocation of it.
     pub(crate) fn invoke(&self) -> Invocation {
         Invocation::new(&self.identity.name, Path::new(&self.identity.path))

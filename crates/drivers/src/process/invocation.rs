@@ -63,6 +63,13 @@ impl Invocation {
         self
     }
 
+    /// Appends arguments made on the spot.
+    pub(crate) fn own_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
+        self.arguments
+            .extend(arguments.into_iter().map(OsString::from));
+        self
+    }
+
     /// Sets a variable of the child's environment.
     pub(crate) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.environment.push((name, value.into()));
@@ -77,6 +84,17 @@ impl Invocation {
     ) -> Result<Self, Failure> {
         let path = self.keep_secret(content)?;
         self.environment.push((name, path.into()));
+        Ok(self)
+    }
+
+    /// Appends `prefix` with the path of a file with this content that only the child can open.
+    pub(crate) fn secret_argument(
+        mut self,
+        prefix: &str,
+        content: &SecretValue,
+    ) -> Result<Self, Failure> {
+        let path = self.keep_secret(content)?;
+        self.arguments.push(format!("{prefix}{path}").into());
         Ok(self)
     }
 
