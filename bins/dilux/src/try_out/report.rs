@@ -16,7 +16,7 @@ pub(super) struct Outcome {
     pub(super) plain_bytes: u64,
     /// Bytes in the store.
     pub(super) stored_bytes: u64,
-    /// From the request to the end, as a client sees it.
+    /// From the start of the job to its end.
     pub(super) backup_seconds: f64,
     pub(super) restored_as: Option<String>,
     pub(super) restore_seconds: Option<f64>,
@@ -47,8 +47,9 @@ impl Outcome {
     pub(super) fn add_restore(&mut self, target: String, job: &Value, seconds: f64) {
         self.restored_as = Some(target);
         self.restore_seconds = Some(seconds);
-        self.is_equal = job["verified_equal"].as_bool();
-        self.differences = job["differences"]
+        let comparison = &job["restore"]["comparison"];
+        self.is_equal = comparison["equal"].as_bool();
+        self.differences = comparison["differences"]
             .as_array()
             .into_iter()
             .flatten()
@@ -154,7 +155,8 @@ mod tests {
         let subject: Subject = "mysql://u@h/shop?password_file=p".parse().unwrap();
         let job = json!({"progress": {"plain_bytes": 5_000_000, "stored_bytes": 1_250_000}});
         let mut outcome = Outcome::of_backup(&subject, &job, 0.5);
-        let job = json!({"verified_equal": is_equal, "differences": ["table a is missing"]});
+        let comparison = json!({"equal": is_equal, "differences": ["table a is missing"]});
+        let job = json!({"restore": {"comparison": comparison}});
         outcome.add_restore("shop_2".to_owned(), &job, 1.0);
         outcome
     }
