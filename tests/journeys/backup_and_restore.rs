@@ -20,7 +20,10 @@ async fn start(home: &Home) -> Running {
     let (api, client) = home.start_api().await.unwrap();
     let scheduler = home.start("dilux-scheduler").unwrap();
     let processor = home.start("dilux-processor").unwrap();
-    Running { _services: [api, scheduler, processor], client }
+    Running {
+        _services: [api, scheduler, processor],
+        client,
+    }
 }
 
 fn target(sample: &Sample) -> Target {
@@ -41,14 +44,27 @@ async fn nothing_is_lost(kind: StoreKind, sample: Sample) {
     let running = start(&home).await;
     let client = &running.client;
     let engine = sample.register(client).await.unwrap();
-    let tested = client.post(&format!("/engines/{engine}/test"), &json!({})).await.unwrap();
+    let tested = client
+        .post(&format!("/engines/{engine}/test"), &json!({}))
+        .await
+        .unwrap();
     assert_eq!(tested["success"], json!(true), "{tested}");
-    let found = client.post(&format!("/engines/{engine}/discover"), &json!({})).await.unwrap();
+    let found = client
+        .post(&format!("/engines/{engine}/discover"), &json!({}))
+        .await
+        .unwrap();
     assert!(
-        found["databases"].as_array().unwrap().iter().any(|entry| entry["name"] == json!("shop")),
+        found["databases"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entry| entry["name"] == json!("shop")),
         "{found}"
     );
-    let database = sample.register_database(client, &engine, "shop").await.unwrap();
+    let database = sample
+        .register_database(client, &engine, "shop")
+        .await
+        .unwrap();
 
     let settings = Settings::read(&|_| None).unwrap();
     let drivers = Drivers::discover(&settings).await;
@@ -60,13 +76,24 @@ async fn nothing_is_lost(kind: StoreKind, sample: Sample) {
     let job = client.back_up(&database).await.unwrap();
     let job = client.completed(&job).await.unwrap();
     let backup = text(&job, "/backup_id").unwrap();
-    let listed = client.get(&format!("/backups?database_id={database}")).await.unwrap();
+    let listed = client
+        .get(&format!("/backups?database_id={database}"))
+        .await
+        .unwrap();
     assert_eq!(listed["total_count"], json!(1), "{listed}");
-    assert_eq!(listed["backups"][0]["status"], json!("completed"), "{listed}");
+    assert_eq!(
+        listed["backups"][0]["status"],
+        json!("completed"),
+        "{listed}"
+    );
 
     let restore = client.restore(&backup, "shop_restored").await.unwrap();
     let restore = client.completed(&restore).await.unwrap();
-    assert_eq!(restore["restore"]["comparison"]["equal"], json!(true), "{restore}");
+    assert_eq!(
+        restore["restore"]["comparison"]["equal"],
+        json!(true),
+        "{restore}"
+    );
 
     let copy = "shop_restored".parse().unwrap();
     let after = driver.fingerprint(&target(&sample), &copy).await.unwrap();
@@ -80,13 +107,22 @@ async fn manifest_describes_the_data(home: &Home, backup: &str) {
     let blobs = Arc::clone(&installation.storage.blobs);
     let container = installation.settings.container.clone();
     let page = blobs.list(&container, "", 100, None).await.unwrap();
-    let manifests: Vec<_> =
-        page.blobs.iter().filter(|blob| blob.name.as_str().starts_with("manifests/")).collect();
+    let manifests: Vec<_> = page
+        .blobs
+        .iter()
+        .filter(|blob| blob.name.as_str().starts_with("manifests/"))
+        .collect();
     assert_eq!(manifests.len(), 1);
     assert!(manifests[0].name.as_str().contains(backup));
-    let bytes = blobs.read(&container, &manifests[0].name, 0..manifests[0].size, None).await;
+    let bytes = blobs
+        .read(&container, &manifests[0].name, 0..manifests[0].size, None)
+        .await;
     let manifest = Manifest::from_json(&bytes.unwrap()).unwrap();
-    let data = page.blobs.iter().find(|blob| blob.name.as_str() == manifest.data.blob).unwrap();
+    let data = page
+        .blobs
+        .iter()
+        .find(|blob| blob.name.as_str() == manifest.data.blob)
+        .unwrap();
     assert_eq!(data.size, manifest.data.stored_bytes);
     assert_eq!(page.blobs.len(), 2, "nothing else is in the store");
 }
@@ -119,7 +155,10 @@ async fn a_new_database_gets_its_initial_backup_without_being_asked() {
     let home = Home::new(StoreKind::Embedded).unwrap();
     let (_api, client) = home.start_api().await.unwrap();
     let engine = sample.register(&client).await.unwrap();
-    let database = sample.register_database(&client, &engine, "shop").await.unwrap();
+    let database = sample
+        .register_database(&client, &engine, "shop")
+        .await
+        .unwrap();
     client
         .expect(
             reqwest::Method::PUT,
@@ -136,7 +175,11 @@ async fn a_new_database_gets_its_initial_backup_without_being_asked() {
         if let Some(job) = jobs["jobs"].as_array().unwrap().first() {
             break text(job, "/id").unwrap();
         }
-        assert!(std::time::Instant::now() < deadline, "nothing booked:\n{}", scheduler.log());
+        assert!(
+            std::time::Instant::now() < deadline,
+            "nothing booked:\n{}",
+            scheduler.log()
+        );
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     };
     let job = client.completed(&booked).await.unwrap();

@@ -12,8 +12,16 @@ async fn manifests(home: &Home) -> Vec<Manifest> {
     let container = installation.settings.container.clone();
     let blobs = &installation.storage.blobs;
     let mut found = Vec::new();
-    for entry in blobs.list(&container, "manifests/", 5000, None).await.unwrap().blobs {
-        let bytes = blobs.read(&container, &entry.name, 0..entry.size, None).await.unwrap();
+    for entry in blobs
+        .list(&container, "manifests/", 5000, None)
+        .await
+        .unwrap()
+        .blobs
+    {
+        let bytes = blobs
+            .read(&container, &entry.name, 0..entry.size, None)
+            .await
+            .unwrap();
         found.push(Manifest::from_json(&bytes).unwrap());
     }
     found
@@ -47,8 +55,14 @@ async fn survive(home: &Home, client: &Client, database: &str, point: &str) {
     healthy.stop().unwrap();
     let after = manifests(home).await;
     assert_eq!(after.len(), before + 1, "{point}: exactly one backup more");
-    let manifest = after.iter().find(|manifest| manifest.job_id.as_str() == job).unwrap();
-    let lines = client.get(&format!("/backups?database_id={database}&page_size=100")).await.unwrap();
+    let manifest = after
+        .iter()
+        .find(|manifest| manifest.job_id.as_str() == job)
+        .unwrap();
+    let lines = client
+        .get(&format!("/backups?database_id={database}&page_size=100"))
+        .await
+        .unwrap();
     let of_job: Vec<_> = lines["backups"]
         .as_array()
         .unwrap()
@@ -56,7 +70,11 @@ async fn survive(home: &Home, client: &Client, database: &str, point: &str) {
         .filter(|line| line["job_id"] == json!(job))
         .collect();
     assert_eq!(of_job.len(), 1, "{point}: one line of history");
-    assert_eq!(text(of_job[0], "/blob_name").unwrap(), manifest.data.blob, "{point}");
+    assert_eq!(
+        text(of_job[0], "/blob_name").unwrap(),
+        manifest.data.blob,
+        "{point}"
+    );
     assert_eq!(text(of_job[0], "/status").unwrap(), "completed", "{point}");
 }
 
@@ -68,10 +86,20 @@ async fn wait_until_nothing_is_active(
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let now = installation.clock.now();
-        if installation.repositories.jobs.active(now).await.unwrap().is_empty() {
+        if installation
+            .repositories
+            .jobs
+            .active(now)
+            .await
+            .unwrap()
+            .is_empty()
+        {
             return;
         }
-        assert!(std::time::Instant::now() < deadline, "{point}: a job is stuck");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{point}: a job is stuck"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
@@ -81,15 +109,29 @@ async fn sweep(kind: StoreKind, sample: Sample) {
     let (_api, client) = home.start_api().await.unwrap();
     let _scheduler = home.start("dilux-scheduler").unwrap();
     let engine = sample.register(&client).await.unwrap();
-    let database = sample.register_database(&client, &engine, "shop").await.unwrap();
+    let database = sample
+        .register_database(&client, &engine, "shop")
+        .await
+        .unwrap();
     for point in POINTS {
         survive(&home, &client, &database, point).await;
     }
-    let newest = manifests(&home).await.into_iter().max_by_key(|found| found.committed_at).unwrap();
-    let restore = client.restore(newest.job_id.as_str(), "shop_after_the_sweep").await.unwrap();
+    let newest = manifests(&home)
+        .await
+        .into_iter()
+        .max_by_key(|found| found.committed_at)
+        .unwrap();
+    let restore = client
+        .restore(newest.job_id.as_str(), "shop_after_the_sweep")
+        .await
+        .unwrap();
     let processor = home.start("dilux-processor").unwrap();
     let restore = client.completed(&restore).await.unwrap();
-    assert_eq!(restore["restore"]["comparison"]["equal"], json!(true), "{restore}");
+    assert_eq!(
+        restore["restore"]["comparison"]["equal"],
+        json!(true),
+        "{restore}"
+    );
     processor.stop().unwrap();
 }
 

@@ -21,8 +21,14 @@ impl Client {
     /// A caller of the API on this loopback port.
     pub fn new(port: u16, token: &str) -> Result<Self> {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-        Ok(Self { http, base: format!("http://127.0.0.1:{port}/api"), token: token.to_owned() })
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        Ok(Self {
+            http,
+            base: format!("http://127.0.0.1:{port}/api"),
+            token: token.to_owned(),
+        })
     }
 
     /// Whether the API answers.
@@ -43,7 +49,10 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.with_context(|| format!("call {path}"))?;
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("call {path}"))?;
         let status = answer.status();
         let text = answer.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -71,14 +80,18 @@ impl Client {
 
     /// Triggers a backup and gives the job's id.
     pub async fn back_up(&self, database: &str) -> Result<String> {
-        let answer = self.post(&format!("/databases/{database}/backup"), &json!({})).await?;
+        let answer = self
+            .post(&format!("/databases/{database}/backup"), &json!({}))
+            .await?;
         text(&answer, "/job_id")
     }
 
     /// Asks for a restore into a new database, compared with the source, and gives the job's id.
     pub async fn restore(&self, backup: &str, target: &str) -> Result<String> {
         let body = json!({"target_database": target, "compare_with_source": true});
-        let answer = self.post(&format!("/backups/{backup}/restore"), &body).await?;
+        let answer = self
+            .post(&format!("/backups/{backup}/restore"), &body)
+            .await?;
         text(&answer, "/job_id")
     }
 

@@ -9,6 +9,6 @@ mod store;
 
 pub use client::{Client, text};
 pub use disk::SmallDisk;
-pub use servers::{Sample, Samples};
+pub use servers::Sample;
 pub use service::{Service, binary, signal};
 pub use store::{Home, StoreKind};

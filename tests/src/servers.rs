@@ -11,7 +11,7 @@ use crate::Client;
 use crate::client::text;
 
 /// Name of the sample database on both servers.
-pub const SAMPLE: &str = "shop";
+pub(crate) const SAMPLE: &str = "shop";
 
 /// A real server with a sample database.
 #[derive(Debug)]
@@ -104,23 +104,8 @@ impl Sample {
     ) -> Result<String> {
         let body = json!({
             "engine_id": engine,
-            "database": {"name": name, "alias": "Shop", "use_engine_credentials": true},
+            "database": {"name": name, "alias": "Shop", "use_engine_credentials": true, "enabled": false},
         });
-        let id = text(&client.post("/databases", &body).await?, "/database/id")?;
-        client
-            .expect(reqwest::Method::PUT, &format!("/databases/{id}"), Some(&json!({"enabled": false})))
-            .await?;
-        Ok(id)
-    }
-}
-
-/// Both servers.
-#[derive(Debug)]
-pub struct Samples;
-
-impl Samples {
-    /// Starts both.
-    pub fn start() -> Result<[Sample; 2]> {
-        Ok([Sample::postgresql()?, Sample::mariadb()?])
+        text(&client.post("/databases", &body).await?, "/database/id")
     }
 }

@@ -15,10 +15,16 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// The path of a binary of this workspace, built beside the running test.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let directory = test.parent().and_then(Path::parent).context("find the target directory")?;
+    let directory = test
+        .parent()
+        .and_then(Path::parent)
+        .context("find the target directory")?;
     let path = directory.join(name);
     if !path.is_file() {
-        bail!("{} is not built; run 'cargo build --workspace' first", path.display());
+        bail!(
+            "{} is not built; run 'cargo build --workspace' first",
+            path.display()
+        );
     }
     Ok(path)
 }
@@ -33,7 +39,10 @@ pub struct Service {
 
 impl Service {
     /// Starts a binary with just these variables; its log goes to a file in `home`.
-    #[expect(clippy::disallowed_methods, reason = "the harness starts our own binaries")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the harness starts our own binaries"
+    )]
     pub fn start(
         name: &str,
         arguments: &[&str],
@@ -58,7 +67,11 @@ impl Service {
             .stderr(file)
             .spawn()
             .with_context(|| format!("start {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log,
+        })
     }
 
     /// What it has logged so far.
@@ -86,7 +99,11 @@ impl Service {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        bail!("{} did not stop within {STOP_LIMIT:?}; its log:\n{}", self.name, self.log())
+        bail!(
+            "{} did not stop within {STOP_LIMIT:?}; its log:\n{}",
+            self.name,
+            self.log()
+        )
     }
 
     /// Ends it as `kill -9` does, and waits.

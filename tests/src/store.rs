@@ -48,7 +48,10 @@ impl Home {
             ("DILUX_IDLE_POLL_MILLISECONDS".to_owned(), "100".to_owned()),
             ("DILUX_RETRY_FIRST_SECONDS".to_owned(), "1".to_owned()),
             ("DILUX_SHUTDOWN_GRACE_SECONDS".to_owned(), "1".to_owned()),
-            ("LOG_LEVEL".to_owned(), "debug,hyper=info,reqwest=info".to_owned()),
+            (
+                "LOG_LEVEL".to_owned(),
+                "debug,hyper=info,reqwest=info".to_owned(),
+            ),
         ]);
         let azurite = match kind {
             StoreKind::Embedded => {
@@ -63,7 +66,12 @@ impl Home {
                 Some(azurite)
             }
         };
-        Ok(Self { directory, azurite, variables, port })
+        Ok(Self {
+            directory,
+            azurite,
+            variables,
+            port,
+        })
     }
 
     /// Sets a variable for services started from now on.
@@ -73,7 +81,10 @@ impl Home {
 
     /// The process id of its Azurite.
     pub fn azurite_process(&self) -> Result<u32> {
-        self.azurite.as_ref().map(Azurite::process_id).context("this home has no Azurite")
+        self.azurite
+            .as_ref()
+            .map(Azurite::process_id)
+            .context("this home has no Azurite")
     }
 
     /// Its directory.
@@ -89,7 +100,10 @@ impl Home {
     /// Starts one of the services with more variables.
     pub fn start_with(&self, binary: &str, more: &[(&str, String)]) -> Result<Service> {
         let mut variables = self.variables.clone();
-        variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        variables.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
         Service::start(binary, &[], &variables, self.path())
     }
 

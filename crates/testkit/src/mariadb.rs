@@ -59,6 +59,8 @@ impl MariaDbServer {
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--innodb-log-file-size=16M"])
             .arg(format!("--datadir={}", home.join("data").display()))
+            // Two that start at once would delete each other's temporary tables.
+            .arg(format!("--tmpdir={}", home.display()))
             .current_dir(&home);
         run(&mut initialise, "initialise a MariaDB server")?;
         let first_words = home.join("first-words.sql");
