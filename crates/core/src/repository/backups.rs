@@ -8,7 +8,7 @@ use super::row::{Row, RowFault, RowReader, RowWriter};
 use super::timeline::{Cursor, Timeline};
 use crate::model::{Backup, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger};
 use crate::storage::{
-    Condition, Entity, EntityKey, Filter, Query, StorageResult, TableName, TableOperation,
+    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, TableName, TableOperation,
     TableStore, Value,
 };
 use crate::transfer::Failure;
@@ -113,6 +113,50 @@ impl BackupRepository {
                 }
             })
             .await
+    }
+
+    /// Walks the history of one database newest first from after `from`, until `visit` answers
+    /// `false`. Cursors are those of [`Self::walk`]. Damaged rows are logged and passed over.
+    pub async fn walk_database(
+        &self,
+        database: &DatabaseId,
+        from: Option<&Cursor>,
+        mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
+    ) -> StorageResult<()> {
+        let mut filter = Filter::partition(database.as_str());
+        if let Some(cursor) = from {
+            filter = filter.and(Filter::compare(
+                Property::RowKey,
+                Comparison::Greater,
+                Value::String(cursor.row().to_owned()),
+            ));
+        }
+        let query = Query {
+            filter: Some(filter),
+            ..Query::default()
+        };
+        let mut next = None;
+        loop {
+            let page = self
+                .tables
+                .query(&self.index, &query, next.as_ref())
+                .await?;
+            for row in &page.entities {
+                match decode::<Backup>(row) {
+                    Ok(backup) => {
+                        let cursor = Cursor::of(backup.value.created_at, &row.entity.key.row);
+                        if !visit(backup.value, cursor) {
+                            return Ok(());
+                        }
+                    }
+                    Err(error) => tracing::warn!(%error, "history row cannot be decoded"),
+                }
+            }
+            match page.next {
+                Some(continuation) => next = Some(continuation),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The newest backups of one database, newest first, at most `most`.

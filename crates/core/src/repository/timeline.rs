@@ -30,6 +30,19 @@ pub struct Cursor {
 pub struct InvalidCursor;
 
 impl Cursor {
+    /// The cursor at the row `row` of the day of `at`.
+    pub(super) fn of(at: Timestamp, row: &str) -> Self {
+        Self {
+            day: day_of(at),
+            row: row.to_owned(),
+        }
+    }
+
+    /// The row key.
+    pub(super) fn row(&self) -> &str {
+        &self.row
+    }
+
     /// The cursor as text.
     pub fn to_text(&self) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}|{}", self.day, self.row))

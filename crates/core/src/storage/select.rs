@@ -7,14 +7,13 @@ use super::azure::{AzureAuth, AzureConfig, AzureEndpoints, AzureStorage};
 use super::embedded::EmbeddedStore;
 use super::{
     BlobStore, LimitedBlobStore, LimitedQueueStore, LimitedTableStore, QueueStore, RetryPolicy,
-    RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore, StorageResult,
-    TableStore,
+    RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore, StorageError,
+    StorageErrorKind, StorageResult, TableStore,
 };
 use crate::clock::SharedClock;
 use crate::config::{SecretSetting, Settings, StorageSetting};
 use crate::random::SharedRandom;
 use crate::secret::SecretStore;
-use crate::secret::key_vault::KeyVaultStore;
 
 /// The four stores of an installation, limits enforced and retries in place.
 #[derive(Debug, Clone)]
@@ -103,8 +102,12 @@ pub fn open(
     };
     let secrets: Arc<dyn SecretStore> = match &settings.secrets {
         SecretSetting::Embedded { directory } => embedded(directory)?,
-        SecretSetting::KeyVault { url, identity } => {
-            Arc::new(KeyVaultStore::connect(url, identity)?)
+        SecretSetting::KeyVault { .. } => {
+            return Err(StorageError::new(
+                StorageErrorKind::Invalid,
+                "open secrets",
+                "Key Vault cannot be used yet; set DILUX_SECRETS_DIRECTORY",
+            ));
         }
     };
     Ok(wrap(bare, secrets, profile.policy(), random))

@@ -3,11 +3,6 @@
 #![cfg(test)]
 
 mod conformance;
-mod faults;
-mod identity;
-mod key_vault;
-mod signing;
-mod transport;
 
 use std::sync::Arc;
 
