@@ -48,6 +48,14 @@ impl Drivers {
         Self { drivers, tools }
     }
 
+    /// Just these drivers, for programs that bring their own.
+    pub fn of(drivers: Vec<Arc<dyn Driver>>, tools: Tools) -> Self {
+        Self {
+            drivers,
+            tools: Arc::new(tools),
+        }
+    }
+
     /// The driver for an engine type.
     pub fn for_engine(&self, engine_type: EngineType) -> Result<Arc<dyn Driver>, Failure> {
         let found = self
