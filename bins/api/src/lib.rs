@@ -1,1 +1,22 @@
-//! placeholder
+//! The HTTP service. Handlers extract, call one use case of `app`, and wrap its answer; `wire` holds
+//! what clients see; `problem` alone knows which failure has which status code.
+
+mod app;
+mod caller;
+mod context;
+mod document;
+mod envelope;
+mod etag;
+mod input;
+mod problem;
+mod router;
+mod routes;
+mod server;
+mod token;
+mod wire;
+
+pub use context::Context;
+pub use document::openapi;
+pub use router::router;
+pub use server::{ForeignAddress, check_address, serve};
+pub use token::BootstrapToken;

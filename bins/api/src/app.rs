@@ -1,0 +1,112 @@
+//! The use cases: what the API does, free of HTTP. Each takes typed input and the caller, and
+//! answers with domain values or a core error.
+
+mod audit;
+mod backups;
+mod connections;
+mod databases;
+mod discovery;
+mod downloads;
+mod engines;
+mod jobs;
+mod policies;
+mod readiness;
+mod restores;
+mod undo;
+
+use std::sync::Arc;
+
+use dilux_core::installation::Installation;
+use dilux_core::storage::{StorageError, StorageErrorKind};
+use dilux_core::transfer::{Failure, FailureKind};
+use dilux_core::{Error, Result};
+use dilux_drivers::Drivers;
+use tokio::sync::{Mutex, Semaphore};
+
+pub(crate) use backups::{BackupPage, BackupView, Paging};
+pub(crate) use connections::ConnectionTest;
+pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
+pub(crate) use discovery::{Discovery, FoundDatabase, Import};
+pub(crate) use downloads::{BackupData, Link};
+pub(crate) use engines::{EnginePage, EngineUpdate, EngineView};
+pub(crate) use jobs::{JobPage, Started};
+
+use crate::context::Context;
+use crate::token::BootstrapToken;
+
+/// Clients started at once for connection tests and discoveries.
+const PROBES_AT_ONCE: usize = 8;
+
+/// How often a change that names no version is repeated after it lost a race.
+const RACES: usize = 5;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Application {
+    /// Settings, stores, repositories, clock.
+    pub(crate) installation: Installation,
+    /// Drivers of the engine types.
+    drivers: Arc<Drivers>,
+    /// What opens the door.
+    pub(crate) token: BootstrapToken,
+    /// Held while something is registered: uniqueness is checked by looking at the others, which
+    /// is only safe one at a time.
+    registration: Mutex<()>,
+    /// Limits the clients started for tests.
+    probes: Semaphore,
+}
+
+/// The shared application.
+pub(crate) type App = Arc<Application>;
+
+impl Application {
+    /// The application over `context`, opened by `token`.
+    pub(crate) fn new(context: Context, token: BootstrapToken) -> Self {
+        Self {
+            installation: context.installation,
+            drivers: context.drivers,
+            token,
+            registration: Mutex::new(()),
+            probes: Semaphore::new(PROBES_AT_ONCE),
+        }
+    }
+}
+
+/// A failure that stopped a use case before any server was asked.
+fn refuse(failure: Failure) -> Error {
+    if failure.kind == FailureKind::Storage {
+        Error::Unavailable {
+            message: failure.message,
+            retry_after: None,
+            source: None,
+        }
+    } else {
+        Error::Refused(failure.message)
+    }
+}
+
+/// Whether a conditional write met another version than the one that was read, or none.
+fn is_lost_race(error: &StorageError) -> bool {
+    matches!(
+        error.kind(),
+        StorageErrorKind::PreconditionFailed | StorageErrorKind::NotFound
+    )
+}
+
+/// The error of a conditional write to a row that was there a moment ago.
+fn write_error(error: StorageError) -> Error {
+    if is_lost_race(&error) {
+        Error::Conflict("it was changed or removed by somebody else in the meantime".to_owned())
+    } else {
+        error.into()
+    }
+}
+
+/// The answer to a change that lost its race again and again.
+fn too_many_races<T>() -> Result<T> {
+    Err(Error::Unavailable {
+        message: "others change it all the time; try again in a moment".to_owned(),
+        retry_after: None,
+        source: None,
+    })
+}

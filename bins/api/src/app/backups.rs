@@ -1,0 +1,279 @@
+//! Backups: list and read the history.
+
+use std::collections::{HashMap, HashSet};
+
+use dilux_core::model::{Backup, BackupId, DatabaseId, Engine, EngineId, JobId, Manifest};
+use dilux_core::repository::Cursor;
+use dilux_core::storage::{BlobName, StorageError};
+use dilux_core::{Error, Result};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::Application;
+use crate::wire::backup::BackupQuery;
+
+/// Largest manifest that is read.
+const MANIFEST_LIMIT: u64 = 1024 * 1024;
+
+/// Where a page starts.
+#[derive(Debug, Clone)]
+pub(crate) enum Paging {
+    /// At a number of pages from the newest backup, from 1.
+    Page(usize),
+    /// After the last backup of an earlier page.
+    After(Cursor),
+}
+
+/// A backup with its engine, while that is registered.
+#[derive(Debug)]
+pub(crate) struct BackupView {
+    /// The backup.
+    pub(crate) backup: Backup,
+    /// Its engine.
+    pub(crate) engine: Option<Engine>,
+}
+
+/// A page of backups.
+#[derive(Debug)]
+pub(crate) struct BackupPage {
+    /// Newest first.
+    pub(crate) items: Vec<BackupView>,
+    /// Those that match on all pages, unless a cursor was sent.
+    pub(crate) total: Option<usize>,
+    /// Where the next page starts, when there is one.
+    pub(crate) next: Option<Cursor>,
+}
+
+/// A query, resolved.
+struct Sieve<'a> {
+    query: &'a BackupQuery,
+    databases: Option<HashSet<DatabaseId>>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Sieve<'_> {
+    fn passes(&self, backup: &Backup) -> bool {
+        let query = self.query;
+        let is_of_engine = |id: &String| {
+            backup.engine_id.as_ref().map(EngineId::as_str) == Some(id)
+                || self
+                    .databases
+                    .as_ref()
+                    .is_some_and(|ids| ids.contains(&backup.database_id))
+        };
+        query
+            .database_id
+            .as_deref()
+            .is_none_or(|id| id == backup.database_id.as_str())
+            && query.engine_id.as_ref().is_none_or(is_of_engine)
+            && query.status.is_none_or(|status| status == backup.status)
+            && query.triggered_by.is_none_or(|who| who == backup.trigger)
+            && query
+                .database_type
+                .is_none_or(|kind| kind == backup.engine_type)
+            && self.until.is_none_or(|until| backup.created_at < until)
+    }
+
+    /// Whether this backup, and with it all that follow, is older than asked for.
+    fn is_past(&self, backup: &Backup) -> bool {
+        self.from.is_some_and(|from| backup.created_at < from)
+    }
+}
+
+/// What a walk gathers.
+struct Gathering {
+    skip: usize,
+    room: usize,
+    counts_all: bool,
+    matched: usize,
+    found: Vec<(Backup, Cursor)>,
+    has_more: bool,
+}
+
+impl Gathering {
+    fn new(query: &BackupQuery) -> Self {
+        let (skip, counts_all) = match query.page {
+            Paging::Page(number) => ((number - 1).saturating_mul(query.page_size), true),
+            Paging::After(_) => (0, false),
+        };
+        Self {
+            skip,
+            room: query.page_size,
+            counts_all,
+            matched: 0,
+            found: Vec::new(),
+            has_more: false,
+        }
+    }
+
+    /// Takes a backup that passed; whether to go on.
+    fn take(&mut self, backup: Backup, cursor: Cursor) -> bool {
+        self.matched += 1;
+        if self.matched > self.skip && self.found.len() < self.room {
+            self.found.push((backup, cursor));
+        } else if self.matched > self.skip {
+            self.has_more = true;
+        }
+        self.counts_all || !self.has_more
+    }
+}
+
+impl Application {
+    /// The backups that match `query`, newest first. A page by number counts all that match, so it
+    /// costs as much as the history is long; a page by cursor costs what it shows.
+    pub(crate) async fn list_backups(&self, query: &BackupQuery) -> Result<BackupPage> {
+        let databases = match &query.engine_id {
+            None => None,
+            Some(id) => Some(self.ids_of_databases(id).await?),
+        };
+        let sieve = Sieve {
+            query,
+            databases,
+            from: query.start_date.and_then(start_of_day),
+            until: query
+                .end_date
+                .and_then(|day| day.tomorrow().ok())
+                .and_then(start_of_day),
+        };
+        let mut gathering = Gathering::new(query);
+        self.walk(&sieve, &mut gathering).await?;
+        let next = gathering
+            .has_more
+            .then(|| gathering.found.last().map(|(_, cursor)| cursor.clone()));
+        let backups = gathering.found.into_iter().map(|(backup, _)| backup);
+        Ok(BackupPage {
+            items: self.with_engines(backups.collect()).await?,
+            total: gathering.counts_all.then_some(gathering.matched),
+            next: next.flatten(),
+        })
+    }
+
+    async fn walk(&self, sieve: &Sieve<'_>, gathering: &mut Gathering) -> Result<()> {
+        let from = match &sieve.query.page {
+            Paging::Page(_) => None,
+            Paging::After(cursor) => Some(cursor),
+        };
+        let visit = |backup: Backup, cursor: Cursor| {
+            if sieve.is_past(&backup) {
+                false
+            } else if sieve.passes(&backup) {
+                gathering.take(backup, cursor)
+            } else {
+                true
+            }
+        };
+        let backups = &self.installation.repositories.backups;
+        match &sieve.query.database_id {
+            None => backups.walk(from, visit).await?,
+            // A text that cannot be an id names no database.
+            Some(id) => {
+                if let Ok(id) = id.parse() {
+                    backups.walk_database(&id, from, visit).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn ids_of_databases(&self, engine_id: &str) -> Result<HashSet<DatabaseId>> {
+        let all = self.installation.repositories.databases.list().await?.items;
+        Ok(all
+            .into_iter()
+            .filter(|database| database.value.engine_id.as_str() == engine_id)
+            .map(|database| database.value.id)
+            .collect())
+    }
+
+    async fn with_engines(&self, backups: Vec<Backup>) -> Result<Vec<BackupView>> {
+        if backups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let engines = self.engines_by_id().await?;
+        let databases = self.installation.repositories.databases.list().await?.items;
+        let engine_of: HashMap<DatabaseId, EngineId> = databases
+            .into_iter()
+            .map(|database| (database.value.id, database.value.engine_id))
+            .collect();
+        let views = backups.into_iter().map(|backup| {
+            let id = backup
+                .engine_id
+                .as_ref()
+                .or_else(|| engine_of.get(&backup.database_id));
+            BackupView {
+                engine: id.and_then(|id| engines.get(id)).cloned(),
+                backup,
+            }
+        });
+        Ok(views.collect())
+    }
+
+    /// One backup, with its manifest when it has one.
+    pub(crate) async fn view_backup(
+        &self,
+        id: &BackupId,
+    ) -> Result<(BackupView, Option<Manifest>)> {
+        let backup = self.backup(id).await?;
+        let manifest = self.manifest(&backup.job_id).await?;
+        let engine = match &backup.engine_id {
+            None => None,
+            Some(id) => self.installation.repositories.engines.get(id).await?,
+        };
+        let view = BackupView {
+            backup,
+            engine: engine.map(|engine| engine.value),
+        };
+        Ok((view, manifest))
+    }
+
+    /// The line of the history of a backup. Its key holds the time of the booking, which the job
+    /// knows, and the manifest when the job is gone.
+    pub(super) async fn backup(&self, id: &BackupId) -> Result<Backup> {
+        let not_found = || Error::NotFound {
+            what: "Backup",
+            id: id.to_string(),
+        };
+        let job_id = id.job().ok_or_else(not_found)?;
+        let repositories = &self.installation.repositories;
+        let booked_at = if let Some(job) = repositories.jobs.get(&job_id).await? {
+            job.value.created_at
+        } else {
+            let manifest = self.manifest(&job_id).await?;
+            manifest.ok_or_else(not_found)?.job_created_at
+        };
+        let line = repositories.backups.get(&job_id, booked_at).await?;
+        line.map(|line| line.value).ok_or_else(not_found)
+    }
+
+    /// The manifest of a job.
+    pub(super) async fn manifest(&self, job: &JobId) -> Result<Option<Manifest>> {
+        let (blobs, container) = (
+            &self.installation.storage.blobs,
+            &self.installation.settings.container,
+        );
+        let name = BlobName::new(Manifest::blob_name(job))?;
+        let Some(properties) = blobs.properties(container, &name).await? else {
+            return Ok(None);
+        };
+        if properties.size > MANIFEST_LIMIT {
+            return Err(Error::Internal {
+                message: format!("the manifest of job '{job}' is too large to be one"),
+                source: None,
+            });
+        }
+        let version = Some(&properties.etag);
+        let bytes = blobs
+            .read(container, &name, 0..properties.size, version)
+            .await
+            .map_err(|error: StorageError| Error::from(error))?;
+        Manifest::from_json(&bytes)
+            .map(Some)
+            .map_err(|error| Error::internal(format!("read the manifest of job '{job}'"), error))
+    }
+}
+
+fn start_of_day(day: Date) -> Option<Timestamp> {
+    let midnight = day.to_zoned(TimeZone::UTC).ok()?;
+    Some(midnight.timestamp())
+}

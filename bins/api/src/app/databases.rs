@@ -1,0 +1,326 @@
+//! Databases: list, read, remove. Registering is in `create`, changing in `update`.
+
+mod create;
+mod update;
+
+use std::collections::HashMap;
+
+use dilux_core::model::{
+    AuditAction, AuditResourceType, CredentialSource, Database, DatabaseId, DatabaseName, Engine,
+    EngineId, PolicySource, Work,
+};
+use dilux_core::repository::Versioned;
+use dilux_core::schedule::DEFAULT_POLICY;
+use dilux_core::secret::SecretName;
+use dilux_core::{Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::audit::Event;
+use super::{Application, write_error};
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::wire::database::{DatabaseFilter, DatabaseRemoval};
+
+/// A database with its engine.
+#[derive(Debug)]
+pub(crate) struct DatabaseView {
+    /// The database.
+    pub(crate) database: Versioned<Database>,
+    /// Its engine.
+    pub(crate) engine: Engine,
+}
+
+/// A page of databases.
+#[derive(Debug)]
+pub(crate) struct DatabasePage {
+    /// Those of the page, by label.
+    pub(crate) items: Vec<DatabaseView>,
+    /// Those that match, on all pages.
+    pub(crate) total: usize,
+    /// Whether more follow.
+    pub(crate) has_more: bool,
+    /// Ids of rows that cannot be shown, and why.
+    pub(crate) damaged: Vec<(String, String)>,
+}
+
+/// The policy that a database follows, by itself or through its engine.
+pub(crate) fn effective_policy<'a>(database: &'a Database, engine: &'a Engine) -> &'a str {
+    match &database.policy {
+        PolicySource::Own(id) => id.as_str(),
+        PolicySource::Engine => engine
+            .policy_id
+            .as_ref()
+            .map_or(DEFAULT_POLICY, |id| id.as_str()),
+    }
+}
+
+/// An entry of the audit log about a database.
+pub(super) fn event(action: AuditAction, database: &Database, details: Value) -> Event {
+    Event {
+        action,
+        resource_type: AuditResourceType::Database,
+        resource_id: database.id.to_string(),
+        resource_name: database.label.to_string(),
+        details,
+        failure: None,
+    }
+}
+
+/// What the audit log says of a new database.
+pub(super) fn creation_details(database: &Database, engine: &Engine) -> Value {
+    json!({
+        "database_type": engine.engine_type.as_str(),
+        "engine_id": engine.id.as_str(),
+        "host": engine.host.as_str(),
+        "port": engine.port.get(),
+        "database_name": database.database_name.as_str(),
+        "policy_id": effective_policy(database, engine),
+    })
+}
+
+/// What the audit log says of a change: each field with its two values. Secrets have none to show.
+pub(super) fn changes(before: &Database, after: &Database) -> Value {
+    let (old, new) = (shown(before), shown(after));
+    let changes: Map<String, Value> = new
+        .into_iter()
+        .filter_map(|(field, to)| {
+            let from = old.get(&field).cloned().unwrap_or(Value::Null);
+            (from != to).then(|| (field, json!({ "from": from, "to": to })))
+        })
+        .collect();
+    json!({ "engine_id": after.engine_id.as_str(), "changes": changes })
+}
+
+fn shown(database: &Database) -> Map<String, Value> {
+    let (inherits, method, username, has_password) = match &database.credentials {
+        CredentialSource::Engine => (true, None, None, false),
+        CredentialSource::Own {
+            auth_method,
+            username,
+            secret,
+        } => (
+            false,
+            Some(auth_method.as_str()),
+            username.as_ref().map(|name| name.as_str().to_owned()),
+            secret.is_some(),
+        ),
+    };
+    let policy = match &database.policy {
+        PolicySource::Engine => None,
+        PolicySource::Own(id) => Some(id.as_str()),
+    };
+    let fields = [
+        ("name", json!(database.label.as_str())),
+        ("database_name", json!(database.database_name.as_str())),
+        ("use_engine_credentials", json!(inherits)),
+        ("auth_method", json!(method)),
+        ("username", json!(username)),
+        ("has_password", json!(has_password)),
+        ("policy_id", json!(policy)),
+        ("enabled", json!(database.enabled)),
+        ("compression_method", json!(database.compression.as_str())),
+        ("tags", json!(database.tags)),
+    ];
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// The secret that a change left without an owner.
+pub(super) fn dropped_secret(before: &Database, after: &Database) -> Option<SecretName> {
+    let before = own_secret(before)?;
+    (own_secret(after) != Some(before)).then(|| before.clone())
+}
+
+fn own_secret(database: &Database) -> Option<&SecretName> {
+    match &database.credentials {
+        CredentialSource::Engine => None,
+        CredentialSource::Own { secret, .. } => secret.as_ref(),
+    }
+}
+
+impl Application {
+    /// The databases that match `filter`, by label.
+    pub(crate) async fn list_databases(&self, filter: &DatabaseFilter) -> Result<DatabasePage> {
+        let repositories = &self.installation.repositories;
+        let listing = repositories.databases.list().await?;
+        let engines = self.engines_by_id().await?;
+        let mut damaged: Vec<(String, String)> = listing
+            .damaged
+            .into_iter()
+            .map(|row| (row.key.row, row.reason))
+            .collect();
+        let mut items = Vec::new();
+        for database in listing.items {
+            match engines.get(&database.value.engine_id) {
+                Some(engine) if matches(filter, &database.value, engine) => {
+                    items.push(DatabaseView {
+                        database,
+                        engine: engine.clone(),
+                    });
+                }
+                Some(_) => {}
+                None => damaged.push((
+                    database.value.id.to_string(),
+                    format!("its engine '{}' cannot be found", database.value.engine_id),
+                )),
+            }
+        }
+        items.sort_by_cached_key(|view| {
+            let database = &view.database.value;
+            (database.label.as_str().to_lowercase(), database.id.clone())
+        });
+        let total = items.len();
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        let items: Vec<_> = items.into_iter().skip(filter.offset).take(limit).collect();
+        let has_more = filter.offset.saturating_add(items.len()) < total;
+        Ok(DatabasePage {
+            items,
+            total,
+            has_more,
+            damaged,
+        })
+    }
+
+    /// All engines.
+    pub(super) async fn engines_by_id(&self) -> Result<HashMap<EngineId, Engine>> {
+        let all = self.installation.repositories.engines.list().await?.items;
+        Ok(all
+            .into_iter()
+            .map(|engine| (engine.value.id.clone(), engine.value))
+            .collect())
+    }
+
+    /// One database.
+    pub(super) async fn database(&self, id: &DatabaseId) -> Result<Versioned<Database>> {
+        let found = self.installation.repositories.databases.get(id).await?;
+        found.ok_or_else(|| Error::NotFound {
+            what: "Database",
+            id: id.to_string(),
+        })
+    }
+
+    /// One database with its engine.
+    pub(crate) async fn view_database(&self, id: &DatabaseId) -> Result<DatabaseView> {
+        let database = self.database(id).await?;
+        let engine_id = &database.value.engine_id;
+        let engine = self
+            .installation
+            .repositories
+            .engines
+            .get(engine_id)
+            .await?;
+        let engine = engine.ok_or_else(|| {
+            Error::Refused(format!("Engine '{engine_id}' of this database not found"))
+        })?;
+        Ok(DatabaseView {
+            database,
+            engine: engine.value,
+        })
+    }
+
+    /// Fails on `field` when another database of the engine has the name. The caller holds the
+    /// registration lock.
+    pub(super) async fn require_free_name(
+        &self,
+        engine: &Engine,
+        name: &DatabaseName,
+        except: Option<&DatabaseId>,
+        field: &str,
+    ) -> Result<()> {
+        let taken = self.databases_of(&engine.id).await?;
+        let holder = taken
+            .iter()
+            .map(|database| &database.value)
+            .find(|database| database.database_name == *name && Some(&database.id) != except);
+        match holder {
+            None => Ok(()),
+            Some(holder) => Err(Error::Refused(format!(
+                "{field}: this database of engine '{}' is registered already, as '{}'",
+                engine.name, holder.label
+            ))),
+        }
+    }
+
+    /// Removes a database, its own password, and its backup jobs that wait or run. Its backups
+    /// stay.
+    pub(crate) async fn delete_database(
+        &self,
+        id: &DatabaseId,
+        removal: &DatabaseRemoval,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<()> {
+        if removal.delete_backups {
+            return Err(Error::Refused(
+                "this version cannot delete backups: repeat the request without delete_backups, \
+                 and the database goes while its backups stay"
+                    .to_owned(),
+            ));
+        }
+        let database = self.database(id).await?;
+        if_match.check(&database.version)?;
+        self.remove_database(database, caller).await
+    }
+
+    /// Removes a database in the version that was read.
+    pub(super) async fn remove_database(
+        &self,
+        database: Versioned<Database>,
+        caller: &Caller,
+    ) -> Result<()> {
+        let id = &database.value.id;
+        let databases = &self.installation.repositories.databases;
+        databases
+            .delete(id, &database.version)
+            .await
+            .map_err(write_error)?;
+        if let Some(name) = own_secret(&database.value) {
+            self.forget_secret(name).await;
+        }
+        let engines = &self.installation.repositories.engines;
+        let engine = engines.get(&database.value.engine_id).await?;
+        let details = match engine {
+            Some(engine) => creation_details(&database.value, &engine.value),
+            None => json!({ "engine_id": database.value.engine_id.as_str() }),
+        };
+        let event = event(AuditAction::DatabaseDeleted, &database.value, details);
+        self.record(caller, event).await;
+        self.cancel_backups_of(id, caller).await
+    }
+
+    async fn cancel_backups_of(&self, id: &DatabaseId, caller: &Caller) -> Result<()> {
+        let now = self.installation.clock.now();
+        for job in self.installation.repositories.jobs.active(now).await? {
+            if job.value.database_id == *id && matches!(job.value.work, Work::Backup(_)) {
+                match self.cancel_job(&job.value.id, caller).await {
+                    // It ended by itself in the meantime.
+                    Ok(_) | Err(Error::Refused(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn matches(filter: &DatabaseFilter, database: &Database, engine: &Engine) -> bool {
+    let is_found = filter.search.as_ref().is_none_or(|text| {
+        database.label.as_str().to_lowercase().contains(text)
+            || engine.host.as_str().to_lowercase().contains(text)
+    });
+    let policy = effective_policy(database, engine);
+    let is_host = |host: &String| engine.host.as_str().eq_ignore_ascii_case(host);
+    is_found
+        && (database.enabled || !filter.enabled_only)
+        && filter
+            .engine_type
+            .is_none_or(|kind| kind == engine.engine_type)
+        && filter.host.as_ref().is_none_or(is_host)
+        && filter.policy_id.as_deref().is_none_or(|id| id == policy)
+        && filter
+            .engine_id
+            .as_deref()
+            .is_none_or(|id| id == engine.id.as_str())
+}

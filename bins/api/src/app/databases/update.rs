@@ -1,0 +1,199 @@
+//! Changes of a database.
+
+use dilux_core::error::FieldProblem;
+use dilux_core::model::{
+    AuditAction, AuthMethod, CredentialSource, Database, DatabaseId, Engine, PolicySource,
+};
+use dilux_core::repository::Versioned;
+use dilux_core::secret::SecretName;
+use dilux_core::{Error, Result};
+
+use super::{DatabaseView, changes, dropped_secret, event};
+use crate::app::undo::Undo;
+use crate::app::{Application, RACES, too_many_races, write_error};
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::wire::database::DatabaseChange;
+use crate::wire::sign_in::uses_no_password;
+
+impl Application {
+    /// Changes a database.
+    pub(crate) async fn update_database(
+        &self,
+        id: &DatabaseId,
+        change: &DatabaseChange,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<DatabaseView> {
+        let _guard = self.registration.lock().await;
+        if let Some(policy) = &change.policy_id
+            && change.use_engine_policy != Some(true)
+        {
+            self.require_policy("policy_id", policy).await?;
+        }
+        for _ in 0..RACES {
+            let present = self.view_database(id).await?;
+            if_match.check(&present.database.version)?;
+            if let Some(name) = &change.database_name {
+                self.require_free_name(&present.engine, name, Some(id), "database_name")
+                    .await?;
+            }
+            let mut undo = Undo::new(self);
+            let outcome = self.replace_database(&mut undo, &present, change).await;
+            let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
+            match undo.settle(outcome).await {
+                Err(_) if is_lost => {}
+                Err(error) => return Err(error),
+                Ok(stored) => {
+                    let before = &present.database.value;
+                    if let Some(name) = dropped_secret(before, &stored.value) {
+                        self.forget_secret(&name).await;
+                    }
+                    let details = changes(before, &stored.value);
+                    let event = event(AuditAction::DatabaseUpdated, &stored.value, details);
+                    self.record(caller, event).await;
+                    return Ok(DatabaseView {
+                        database: stored,
+                        engine: present.engine,
+                    });
+                }
+            }
+        }
+        too_many_races()
+    }
+
+    async fn replace_database(
+        &self,
+        undo: &mut Undo<'_>,
+        present: &DatabaseView,
+        change: &DatabaseChange,
+    ) -> Result<Versioned<Database>> {
+        let mut changed = apply(change, &present.database.value, &present.engine)?;
+        changed.updated_at = self.installation.clock.now();
+        if let (CredentialSource::Own { secret, .. }, Some(password)) =
+            (&mut changed.credentials, &change.password)
+        {
+            let name = SecretName::new(Database::secret_name(&changed.id))?;
+            undo.set_secret(&name, password).await?;
+            *secret = Some(name);
+        }
+        let databases = &self.installation.repositories.databases;
+        databases
+            .replace(changed, &present.database.version)
+            .await
+            .map_err(write_error)
+    }
+}
+
+/// The database after `change`, its password apart.
+fn apply(change: &DatabaseChange, present: &Database, engine: &Engine) -> Result<Database> {
+    let mut problems = unchangeable(change, engine);
+    let mut database = present.clone();
+    if let Some(label) = &change.name {
+        database.label = label.clone();
+    }
+    if let Some(name) = &change.database_name {
+        database.database_name = name.clone();
+    }
+    if let Some(enabled) = change.enabled {
+        database.enabled = enabled;
+    }
+    if let Some(tags) = &change.tags {
+        database.tags = tags.0.clone();
+    }
+    database.compression = change.compression.over(database.compression);
+    match (change.use_engine_policy, &change.policy_id) {
+        (Some(true), _) => database.policy = PolicySource::Engine,
+        (_, Some(id)) => database.policy = PolicySource::Own(id.clone()),
+        (Some(false), None) if database.policy == PolicySource::Engine => problems.push(problem(
+            "policy_id",
+            "is required when use_engine_policy is switched off",
+        )),
+        (_, None) => {}
+    }
+    database.credentials = credentials(change, &present.credentials, &mut problems);
+    if problems.is_empty() {
+        Ok(database)
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+fn credentials(
+    change: &DatabaseChange,
+    present: &CredentialSource,
+    problems: &mut Vec<FieldProblem>,
+) -> CredentialSource {
+    let inherits = change
+        .use_engine_credentials
+        .unwrap_or(*present == CredentialSource::Engine);
+    if inherits {
+        if change.password.is_some() {
+            problems.push(problem(
+                "password",
+                "is not used while use_engine_credentials is true; leave it out",
+            ));
+        }
+        return CredentialSource::Engine;
+    }
+    let (method, username, secret) = match present.clone() {
+        CredentialSource::Engine => (AuthMethod::UserPassword, None, None),
+        CredentialSource::Own {
+            auth_method,
+            username,
+            secret,
+        } => (auth_method, username, secret),
+    };
+    let method = change.auth_method.clone().over(Some(method));
+    let auth_method = method.unwrap_or(AuthMethod::UserPassword);
+    let needs_no_password = uses_no_password(Some(auth_method));
+    if needs_no_password && change.password.is_some() {
+        problems.push(problem(
+            "password",
+            "is not used with this auth_method; leave it out",
+        ));
+    }
+    CredentialSource::Own {
+        auth_method,
+        username: change.username.clone().over(username),
+        secret: secret.filter(|_| !needs_no_password),
+    }
+}
+
+/// The engine of a database stays, and with it type, host and port.
+fn unchangeable(change: &DatabaseChange, engine: &Engine) -> Vec<FieldProblem> {
+    let is_other_host = change
+        .host
+        .as_ref()
+        .is_some_and(|host| !host.as_str().eq_ignore_ascii_case(engine.host.as_str()));
+    [
+        (
+            "engine_id",
+            change.engine_id.as_ref().is_some_and(|id| *id != engine.id),
+        ),
+        (
+            "database_type",
+            change
+                .database_type
+                .is_some_and(|kind| kind != engine.engine_type),
+        ),
+        ("host", is_other_host),
+        ("port", change.port.is_some_and(|port| port != engine.port)),
+    ]
+    .into_iter()
+    .filter(|(_, is_changed)| *is_changed)
+    .map(|(field, _)| {
+        problem(
+            field,
+            "cannot be changed; register the database again instead",
+        )
+    })
+    .collect()
+}
+
+fn problem(field: &str, reason: &str) -> FieldProblem {
+    FieldProblem {
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+    }
+}

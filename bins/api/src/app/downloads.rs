@@ -1,0 +1,224 @@
+//! The data of a backup: a link that the store makes, or the bytes through this service.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dilux_core::model::{AuditAction, AuditResourceType, Backup, BackupId, BackupStatus};
+use dilux_core::storage::{
+    BlobName, BlobProperties, BlobStore, ContainerName, ETag, StorageResult,
+};
+use dilux_core::{Error, Result};
+use futures::Stream;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use url::Url;
+
+use super::Application;
+use super::audit::Event;
+use crate::caller::Caller;
+use crate::wire::backup::{DownloadQuery, describe};
+
+/// How long a link lives.
+const LINK_LIFE: Duration = Duration::from_mins(15);
+
+/// Bytes read at once while streaming: what one download holds in memory.
+const CHUNK: u64 = 4 * 1024 * 1024;
+
+/// A link to the data of a backup.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The backup.
+    pub(crate) backup: BackupId,
+    /// Its blob.
+    pub(crate) blob_name: String,
+    /// Name to save it under.
+    pub(crate) file_name: String,
+    /// The link and its life, when the store makes links; else the bytes come through this API.
+    pub(crate) direct: Option<(Url, Duration)>,
+}
+
+/// The data of a backup, ready to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct BackupData {
+    store: Arc<dyn BlobStore>,
+    container: ContainerName,
+    name: BlobName,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Version; every byte comes from it.
+    pub(crate) etag: ETag,
+    /// Name to save it under.
+    pub(crate) file_name: String,
+    /// Content type.
+    pub(crate) content_type: &'static str,
+}
+
+impl BackupData {
+    /// The bytes of `range`, chunk by chunk.
+    pub(crate) fn stream(
+        self,
+        range: Range<u64>,
+    ) -> impl Stream<Item = StorageResult<Bytes>> + Send + 'static {
+        futures::stream::try_unfold((self, range), |(data, rest)| async move {
+            if rest.is_empty() {
+                return Ok(None);
+            }
+            let end = rest.end.min(rest.start + CHUNK);
+            let bytes = data
+                .store
+                .read(
+                    &data.container,
+                    &data.name,
+                    rest.start..end,
+                    Some(&data.etag),
+                )
+                .await
+                .inspect_err(|error| tracing::warn!(%error, "a download broke off"))?;
+            Ok(Some((bytes, (data, end..rest.end))))
+        })
+    }
+}
+
+impl Application {
+    /// A link to the data of a backup.
+    pub(crate) async fn link(&self, id: &BackupId, caller: &Caller) -> Result<Link> {
+        let backup = self.backup(id).await?;
+        self.link_to(&backup, LINK_LIFE, caller).await
+    }
+
+    /// A link to a blob that some backup names. The database is in the blob's name, so only its
+    /// history is looked through.
+    pub(crate) async fn link_by_blob(
+        &self,
+        query: &DownloadQuery,
+        caller: &Caller,
+    ) -> Result<Link> {
+        let blob_name = query.blob_name.as_str();
+        let life = query.life().map_or(LINK_LIFE, |life| life.min(LINK_LIFE));
+        let mut found = None;
+        let database = blob_name.split('/').nth(1).and_then(|id| id.parse().ok());
+        if let Some(database) = database {
+            let visit = |backup: Backup, _| {
+                if backup.blob_name.as_deref() == Some(blob_name) {
+                    found = Some(backup);
+                }
+                found.is_none()
+            };
+            let backups = &self.installation.repositories.backups;
+            backups.walk_database(&database, None, visit).await?;
+        }
+        match found {
+            Some(backup) => self.link_to(&backup, life, caller).await,
+            None => Err(Error::NotFound {
+                what: "Backup",
+                id: blob_name.chars().take(1024).collect(),
+            }),
+        }
+    }
+
+    async fn link_to(&self, backup: &Backup, life: Duration, caller: &Caller) -> Result<Link> {
+        let data = self.open(backup).await?;
+        let link = data
+            .store
+            .download_link(&data.container, &data.name, life, &data.file_name)
+            .await?;
+        let details = json!({ "expiry_minutes": life.as_secs() / 60, "link": link.is_some() });
+        self.record_download(backup, details, caller).await;
+        Ok(Link {
+            backup: backup.id.clone(),
+            blob_name: data.name.to_string(),
+            file_name: data.file_name,
+            direct: link.map(|url| (url, life)),
+        })
+    }
+
+    /// The data of a backup.
+    pub(crate) async fn backup_data(&self, id: &BackupId) -> Result<(Backup, BackupData)> {
+        let backup = self.backup(id).await?;
+        let data = self.open(&backup).await?;
+        Ok((backup, data))
+    }
+
+    /// Notes that somebody fetches the data of a backup.
+    pub(crate) async fn record_stream(&self, backup: &Backup, caller: &Caller) {
+        self.record_download(backup, json!({ "link": false }), caller)
+            .await;
+    }
+
+    async fn open(&self, backup: &Backup) -> Result<BackupData> {
+        let (BackupStatus::Completed, Some(blob)) = (backup.status, &backup.blob_name) else {
+            return Err(Error::Refused(format!(
+                "this backup has no data: its status is '{}'",
+                backup.status
+            )));
+        };
+        let container = match &backup.container {
+            Some(name) => ContainerName::new(name.as_str())?,
+            None => self.installation.settings.container.clone(),
+        };
+        let name = BlobName::new(blob.as_str())?;
+        let store = self.installation.storage.blobs.clone();
+        let properties = store.properties(&container, &name).await?;
+        let BlobProperties { size, etag, .. } = properties.ok_or_else(|| Error::NotFound {
+            what: "Data of backup",
+            id: backup.id.to_string(),
+        })?;
+        Ok(BackupData {
+            store,
+            container,
+            name,
+            size,
+            etag,
+            file_name: file_name(backup),
+            content_type: content_type(backup),
+        })
+    }
+
+    async fn record_download(
+        &self,
+        backup: &Backup,
+        mut details: serde_json::Value,
+        caller: &Caller,
+    ) {
+        if let serde_json::Value::Object(details) = &mut details {
+            details.insert("blob_name".to_owned(), json!(backup.blob_name));
+            details.insert("database_id".to_owned(), json!(backup.database_id.as_str()));
+            details.insert(
+                "database_type".to_owned(),
+                json!(backup.engine_type.as_str()),
+            );
+        }
+        let event = Event {
+            action: AuditAction::BackupDownloaded,
+            resource_type: AuditResourceType::Backup,
+            resource_id: backup.id.to_string(),
+            resource_name: describe(backup),
+            details,
+            failure: None,
+        };
+        self.record(caller, event).await;
+    }
+}
+
+/// `Orders_20260131_020000.sql.gz`.
+fn file_name(backup: &Backup) -> String {
+    let at = backup.created_at.to_zoned(TimeZone::UTC);
+    let format = backup.format.as_deref().unwrap_or("dump");
+    format!(
+        "{}_{}.{format}",
+        backup.database_label,
+        at.strftime("%Y%m%d_%H%M%S")
+    )
+}
+
+fn content_type(backup: &Backup) -> &'static str {
+    let format = backup.format.as_deref().unwrap_or_default();
+    match format.rsplit('.').next() {
+        Some("gz") => "application/gzip",
+        Some("zst") => "application/zstd",
+        Some("sql") => "application/sql",
+        _ => "application/octet-stream",
+    }
+}

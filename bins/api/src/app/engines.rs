@@ -1,0 +1,336 @@
+//! Engines: list, read, register, remove. Changes are in `update`.
+
+mod update;
+
+use std::collections::HashMap;
+
+use dilux_core::model::{
+    AuditAction, AuditResourceType, Database, Engine, EngineId, EngineType, Host, PolicyId, Port,
+};
+use dilux_core::repository::{DamagedRow, Listing, Versioned};
+use dilux_core::secret::SecretName;
+use dilux_core::{Error, Result};
+use serde_json::json;
+
+pub(crate) use update::EngineUpdate;
+
+use super::audit::Event;
+use super::undo::Undo;
+use super::{Application, write_error};
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::wire::engine::{EngineFilter, EngineRemoval, NewEngine};
+use crate::wire::sign_in::SignIn;
+
+/// An engine with what clients want to know beside it.
+#[derive(Debug)]
+pub(crate) struct EngineView {
+    /// The engine.
+    pub(crate) engine: Versioned<Engine>,
+    /// Databases registered on it.
+    pub(crate) database_count: usize,
+}
+
+/// A page of engines.
+#[derive(Debug)]
+pub(crate) struct EnginePage {
+    /// Those of the page, by name.
+    pub(crate) items: Vec<EngineView>,
+    /// Those that match, on all pages.
+    pub(crate) total: usize,
+    /// Rows that cannot be read.
+    pub(crate) damaged: Vec<DamagedRow>,
+}
+
+/// What makes two engines the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EngineAddress {
+    engine_type: EngineType,
+    host: String,
+    port: Port,
+}
+
+impl EngineAddress {
+    /// Host names do not differ by case.
+    pub(super) fn new(engine_type: EngineType, host: &Host, port: Port) -> Self {
+        Self {
+            engine_type,
+            host: host.as_str().to_ascii_lowercase(),
+            port,
+        }
+    }
+
+    fn of(engine: &Engine) -> Self {
+        Self::new(engine.engine_type, &engine.host, engine.port)
+    }
+}
+
+/// An entry of the audit log about an engine.
+pub(super) fn event(action: AuditAction, engine: &Engine, details: serde_json::Value) -> Event {
+    Event {
+        action,
+        resource_type: AuditResourceType::Engine,
+        resource_id: engine.id.to_string(),
+        resource_name: engine.name.to_string(),
+        details,
+        failure: None,
+    }
+}
+
+impl Application {
+    /// The engines that match `filter`, by name.
+    pub(crate) async fn list_engines(&self, filter: &EngineFilter) -> Result<EnginePage> {
+        let Listing { mut items, damaged } = self.installation.repositories.engines.list().await?;
+        let counts = self.count_databases().await?;
+        items.retain(|engine| matches(filter, &engine.value));
+        items.sort_by_cached_key(|engine| {
+            (
+                engine.value.name.as_str().to_lowercase(),
+                engine.value.id.clone(),
+            )
+        });
+        let total = items.len();
+        let items = items
+            .into_iter()
+            .skip(filter.offset)
+            .take(filter.limit)
+            .map(|engine| EngineView {
+                database_count: counts.get(&engine.value.id).copied().unwrap_or(0),
+                engine,
+            })
+            .collect();
+        Ok(EnginePage {
+            items,
+            total,
+            damaged,
+        })
+    }
+
+    async fn count_databases(&self) -> Result<HashMap<EngineId, usize>> {
+        let mut counts = HashMap::new();
+        for database in self.installation.repositories.databases.list().await?.items {
+            *counts.entry(database.value.engine_id).or_insert(0) += 1;
+        }
+        Ok(counts)
+    }
+
+    /// One engine with its count of databases.
+    pub(crate) async fn view_engine(&self, id: &EngineId) -> Result<EngineView> {
+        let engine = self.engine(id).await?;
+        let database_count = self.databases_of(id).await?.len();
+        Ok(EngineView {
+            engine,
+            database_count,
+        })
+    }
+
+    /// One engine.
+    pub(super) async fn engine(&self, id: &EngineId) -> Result<Versioned<Engine>> {
+        let found = self.installation.repositories.engines.get(id).await?;
+        found.ok_or_else(|| Error::NotFound {
+            what: "Engine",
+            id: id.to_string(),
+        })
+    }
+
+    /// The databases of an engine.
+    pub(super) async fn databases_of(&self, id: &EngineId) -> Result<Vec<Versioned<Database>>> {
+        let mut all = self.installation.repositories.databases.list().await?.items;
+        all.retain(|database| database.value.engine_id == *id);
+        Ok(all)
+    }
+
+    /// The engine at an address.
+    pub(super) async fn engine_at(
+        &self,
+        address: &EngineAddress,
+    ) -> Result<Option<Versioned<Engine>>> {
+        let all = self.installation.repositories.engines.list().await?.items;
+        Ok(all
+            .into_iter()
+            .find(|engine| EngineAddress::of(&engine.value) == *address))
+    }
+
+    /// Registers an engine, unless there is one at its address.
+    pub(crate) async fn create_engine(
+        &self,
+        new: NewEngine,
+        caller: &Caller,
+    ) -> Result<Versioned<Engine>> {
+        let guard = self.registration.lock().await;
+        let address = EngineAddress::new(new.engine_type, &new.host, new.port);
+        if self.engine_at(&address).await?.is_some() {
+            return Err(Error::Refused(format!(
+                "An engine for {} at {}:{} already exists",
+                new.engine_type, new.host, new.port
+            )));
+        }
+        if let Some(policy) = &new.policy_id {
+            self.require_policy("policy_id", policy).await?;
+        }
+        let mut undo = Undo::new(self);
+        let outcome = self.insert_engine(&mut undo, new, caller).await;
+        let engine = undo.settle(outcome).await?;
+        drop(guard);
+        self.record_engine_created(caller, &engine.value).await;
+        Ok(engine)
+    }
+
+    pub(super) async fn record_engine_created(&self, caller: &Caller, engine: &Engine) {
+        let details = json!({
+            "engine_id": engine.id.as_str(),
+            "engine_type": engine.engine_type.as_str(),
+            "host": engine.host.as_str(),
+            "port": engine.port.get(),
+        });
+        self.record(caller, event(AuditAction::Create, engine, details))
+            .await;
+    }
+
+    /// Writes the password, then the row. The caller holds the registration lock and has checked.
+    pub(super) async fn insert_engine(
+        &self,
+        undo: &mut Undo<'_>,
+        new: NewEngine,
+        caller: &Caller,
+    ) -> Result<Versioned<Engine>> {
+        let id = EngineId::random(&*self.installation.random);
+        let secret = match &new.password {
+            None => None,
+            Some(password) => {
+                let name = SecretName::new(Engine::secret_name(&id))?;
+                undo.set_secret(&name, password).await?;
+                Some(name)
+            }
+        };
+        let now = self.installation.clock.now();
+        let mut engine = Engine {
+            id,
+            name: new.name,
+            engine_type: new.engine_type,
+            host: new.host,
+            port: new.port,
+            auth_method: new.auth_method,
+            username: new.username,
+            secret,
+            policy_id: new.policy_id,
+            discovery_enabled: false,
+            last_discovery: None,
+            created_at: now,
+            updated_at: now,
+            created_by: Some(caller.user_email.clone()),
+        };
+        engine.discovery_enabled = engine.has_credentials();
+        undo.insert_engine(engine).await
+    }
+
+    /// Removes an engine with its password, and its databases where that is asked for. Gives the
+    /// number of databases removed. When it fails half-way, the same call goes on where it stopped.
+    pub(crate) async fn delete_engine(
+        &self,
+        id: &EngineId,
+        removal: &EngineRemoval,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<usize> {
+        let guard = self.registration.lock().await;
+        let engine = self.engine(id).await?;
+        if_match.check(&engine.version)?;
+        let databases = self.databases_of(id).await?;
+        require_removable(databases.len(), removal)?;
+        for database in &databases {
+            self.remove_database(database.clone(), caller).await?;
+        }
+        let engines = &self.installation.repositories.engines;
+        engines
+            .delete(id, &engine.version)
+            .await
+            .map_err(write_error)?;
+        drop(guard);
+        if let Some(name) = &engine.value.secret {
+            self.forget_secret(name).await;
+        }
+        let details = json!({
+            "engine_id": id.as_str(),
+            "engine_type": engine.value.engine_type.as_str(),
+            "host": engine.value.host.as_str(),
+            "cascade_databases": removal.delete_databases,
+            "cascade_backups": false,
+            "databases_deleted": databases.len(),
+        });
+        self.record(caller, event(AuditAction::Delete, &engine.value, details))
+            .await;
+        Ok(databases.len())
+    }
+
+    /// Fails on `field` unless the policy exists.
+    pub(super) async fn require_policy(&self, field: &str, id: &PolicyId) -> Result<()> {
+        match self.installation.repositories.policies.get(id).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid(field, format!("there is no policy '{id}'"))),
+        }
+    }
+}
+
+/// A new engine that somebody only gave the address of, while registering a database.
+pub(super) fn described_by_address(
+    engine_type: EngineType,
+    host: Host,
+    port: Port,
+) -> Result<NewEngine> {
+    let title = match engine_type {
+        EngineType::MySql => "MySQL",
+        EngineType::PostgreSql => "PostgreSQL",
+        EngineType::SqlServer => "SQL Server",
+    };
+    let name: String = format!("{title} - {host}").chars().take(100).collect();
+    let SignIn {
+        auth_method,
+        username,
+        password,
+    } = SignIn::default();
+    Ok(NewEngine {
+        name: name
+            .parse()
+            .map_err(|error| Error::internal("name engine", error))?,
+        engine_type,
+        host,
+        port,
+        auth_method,
+        username,
+        password,
+        policy_id: None,
+        discover_databases: false,
+    })
+}
+
+/// Databases go only when that is asked for, and backups never.
+fn require_removable(databases: usize, removal: &EngineRemoval) -> Result<()> {
+    if databases == 0 {
+        Ok(())
+    } else if !removal.delete_databases {
+        Err(Error::Refused(format!(
+            "Cannot delete engine with {databases} associated database(s). Delete databases first \
+             or use delete_databases=true."
+        )))
+    } else if removal.delete_backups {
+        Err(Error::Refused(
+            "this version cannot delete backups: repeat the request without delete_backups, and \
+             the engine and its databases go while their backups stay"
+                .to_owned(),
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+fn matches(filter: &EngineFilter, engine: &Engine) -> bool {
+    let is_found = filter.search.as_ref().is_none_or(|text| {
+        engine.name.as_str().to_lowercase().contains(text)
+            || engine.host.as_str().to_lowercase().contains(text)
+    });
+    is_found
+        && filter
+            .engine_type
+            .is_none_or(|kind| kind == engine.engine_type)
+}

@@ -1,0 +1,246 @@
+//! Changes of an engine, and what follows from them for its databases.
+
+use dilux_core::error::FieldProblem;
+use dilux_core::model::{AuditAction, CredentialSource, Database, Engine, EngineId, PolicySource};
+use dilux_core::repository::Versioned;
+use dilux_core::secret::{SecretName, SecretValue};
+use dilux_core::{Error, Result};
+use serde_json::json;
+
+use super::event;
+use crate::app::undo::Undo;
+use crate::app::{Application, RACES, databases, is_lost_race, too_many_races, write_error};
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::input::Patch;
+use crate::wire::engine::EngineChange;
+use crate::wire::sign_in::uses_no_password;
+
+/// A changed engine.
+#[derive(Debug)]
+pub(crate) struct EngineUpdate {
+    /// The engine.
+    pub(crate) engine: Versioned<Engine>,
+    /// Databases that sign in as it does now, when that was asked for.
+    pub(crate) signing_in_as_engine: Option<usize>,
+    /// Databases that follow its policy now, when that was asked for and it has one.
+    pub(crate) following_its_policy: Option<usize>,
+}
+
+impl Application {
+    /// Changes an engine.
+    pub(crate) async fn update_engine(
+        &self,
+        id: &EngineId,
+        change: &EngineChange,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<EngineUpdate> {
+        let engine = self.store_engine_change(id, change, if_match).await?;
+        let details = json!({
+            "engine_id": id.as_str(),
+            "engine_type": engine.value.engine_type.as_str(),
+            "updated_fields": updated_fields(change),
+        });
+        self.record(caller, event(AuditAction::Update, &engine.value, details))
+            .await;
+        let mut update = EngineUpdate {
+            engine,
+            signing_in_as_engine: None,
+            following_its_policy: None,
+        };
+        if change.apply_to_all_databases {
+            let inherit = |database: &mut Database| database.credentials = CredentialSource::Engine;
+            update.signing_in_as_engine = Some(self.change_all(id, &inherit, caller).await?);
+        }
+        if change.apply_policy_to_all_databases && update.engine.value.policy_id.is_some() {
+            let inherit = |database: &mut Database| database.policy = PolicySource::Engine;
+            update.following_its_policy = Some(self.change_all(id, &inherit, caller).await?);
+        }
+        Ok(update)
+    }
+
+    async fn store_engine_change(
+        &self,
+        id: &EngineId,
+        change: &EngineChange,
+        if_match: &IfMatch,
+    ) -> Result<Versioned<Engine>> {
+        if let Patch::Set(policy) = &change.policy_id {
+            self.require_policy("policy_id", policy).await?;
+        }
+        for _ in 0..RACES {
+            let present = self.engine(id).await?;
+            if_match.check(&present.version)?;
+            let changed = apply(change, &present.value, self.installation.clock.now())?;
+            let mut undo = Undo::new(self);
+            let outcome = replace(self, &mut undo, &present, changed, change.password.as_ref());
+            let outcome = outcome.await;
+            let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
+            match undo.settle(outcome).await {
+                Err(_) if is_lost => {}
+                Err(error) => return Err(error),
+                Ok(stored) => {
+                    if stored.value.secret.is_none()
+                        && let Some(name) = &present.value.secret
+                    {
+                        self.forget_secret(name).await;
+                    }
+                    return Ok(stored);
+                }
+            }
+        }
+        too_many_races()
+    }
+
+    /// Applies `change` to every database of an engine. Gives their number.
+    async fn change_all(
+        &self,
+        id: &EngineId,
+        change: &(dyn Fn(&mut Database) + Sync),
+        caller: &Caller,
+    ) -> Result<usize> {
+        let databases = self.databases_of(id).await?;
+        for database in &databases {
+            self.change_one(database.clone(), change, caller).await?;
+        }
+        Ok(databases.len())
+    }
+
+    async fn change_one(
+        &self,
+        mut present: Versioned<Database>,
+        change: &(dyn Fn(&mut Database) + Sync),
+        caller: &Caller,
+    ) -> Result<()> {
+        let repository = &self.installation.repositories.databases;
+        for _ in 0..RACES {
+            let mut changed = present.value.clone();
+            change(&mut changed);
+            if changed == present.value {
+                return Ok(());
+            }
+            changed.updated_at = self.installation.clock.now();
+            match repository.replace(changed, &present.version).await {
+                Ok(stored) => {
+                    if let Some(name) = databases::dropped_secret(&present.value, &stored.value) {
+                        self.forget_secret(&name).await;
+                    }
+                    let details = databases::changes(&present.value, &stored.value);
+                    let event =
+                        databases::event(AuditAction::DatabaseUpdated, &stored.value, details);
+                    self.record(caller, event).await;
+                    return Ok(());
+                }
+                Err(error) if is_lost_race(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match repository.get(&present.value.id).await? {
+                Some(again) => present = again,
+                None => return Ok(()),
+            }
+        }
+        too_many_races()
+    }
+}
+
+/// Writes a new password, then the row in the version that was read.
+async fn replace(
+    app: &Application,
+    undo: &mut Undo<'_>,
+    present: &Versioned<Engine>,
+    mut changed: Engine,
+    password: Option<&SecretValue>,
+) -> Result<Versioned<Engine>> {
+    if let Some(password) = password {
+        let name = SecretName::new(Engine::secret_name(&changed.id))?;
+        undo.set_secret(&name, password).await?;
+        changed.secret = Some(name);
+    }
+    changed.discovery_enabled = changed.has_credentials();
+    let engines = &app.installation.repositories.engines;
+    engines
+        .replace(changed, &present.version)
+        .await
+        .map_err(write_error)
+}
+
+/// The engine after `change`, its password apart.
+fn apply(change: &EngineChange, present: &Engine, now: jiff::Timestamp) -> Result<Engine> {
+    check_address(change, present)?;
+    let mut engine = present.clone();
+    engine.updated_at = now;
+    if let Some(name) = &change.name {
+        engine.name = name.clone();
+    }
+    engine.policy_id = change.policy_id.clone().over(engine.policy_id);
+    engine.username = change.username.clone().over(engine.username);
+    engine.auth_method = change.auth_method.clone().over(engine.auth_method);
+    if change.auth_method == Patch::Clear {
+        engine.username = None;
+        engine.secret = None;
+    }
+    let gives_credentials = matches!(change.username, Patch::Set(_)) || change.password.is_some();
+    if engine.auth_method.is_none() && gives_credentials {
+        if change.auth_method == Patch::Clear {
+            let reason = "must name a method when credentials are given";
+            return Err(Error::invalid("auth_method", reason));
+        }
+        engine.auth_method = Some(dilux_core::model::AuthMethod::UserPassword);
+    }
+    if uses_no_password(engine.auth_method) {
+        if change.password.is_some() {
+            let reason = "is not used with this auth_method; leave it out";
+            return Err(Error::invalid("password", reason));
+        }
+        engine.secret = None;
+    }
+    Ok(engine)
+}
+
+/// Type, host and port stay: stored credentials go to the stored host only.
+fn check_address(change: &EngineChange, present: &Engine) -> Result<()> {
+    let mut problems = Vec::new();
+    let mut check = |field: &str, is_changed: bool| {
+        if is_changed {
+            problems.push(FieldProblem {
+                field: field.to_owned(),
+                reason: "cannot be changed; register another engine instead".to_owned(),
+            });
+        }
+    };
+    let is_other_host =
+        |host: &dilux_core::model::Host| !host.as_str().eq_ignore_ascii_case(present.host.as_str());
+    check(
+        "engine_type",
+        change
+            .engine_type
+            .is_some_and(|kind| kind != present.engine_type),
+    );
+    check("host", change.host.as_ref().is_some_and(is_other_host));
+    check("port", change.port.is_some_and(|port| port != present.port));
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// Names of the fields that a change sets, never their values.
+fn updated_fields(change: &EngineChange) -> Vec<&'static str> {
+    [
+        ("name", change.name.is_some()),
+        ("auth_method", change.auth_method != Patch::Keep),
+        ("username", change.username != Patch::Keep),
+        ("password", change.password.is_some()),
+        ("policy_id", change.policy_id != Patch::Keep),
+        ("apply_to_all_databases", change.apply_to_all_databases),
+        (
+            "apply_policy_to_all_databases",
+            change.apply_policy_to_all_databases,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_set)| is_set.then_some(name))
+    .collect()
+}

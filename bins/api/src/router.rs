@@ -1,0 +1,40 @@
+//! Puts the routes together, closed by default: every route stands behind the door, and so does the
+//! answer for paths that no route serves; only the liveness probe and the documentation do not.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+
+use crate::app::{App, Application};
+use crate::caller::authenticate;
+use crate::context::Context;
+use crate::document;
+use crate::envelope::{envelop, loopback_only};
+use crate::problem::{method_not_allowed, no_such_route};
+use crate::routes;
+use crate::token::BootstrapToken;
+
+/// Longest request body.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The whole API over `context`, opened by `token`.
+pub fn router(context: Context, token: BootstrapToken) -> Router {
+    let app: App = Arc::new(Application::new(context, token));
+    let (protected, _) = routes::protected().split_for_parts();
+    let (public, _) = routes::public().split_for_parts();
+    let closed = protected
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), authenticate));
+    let open = public
+        .merge(document::user_interface())
+        .method_not_allowed_fallback(method_not_allowed);
+    Router::new()
+        .merge(closed)
+        .merge(open)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(loopback_only))
+        .layer(middleware::from_fn_with_state(app.clone(), envelop))
+        .with_state(app)
+}

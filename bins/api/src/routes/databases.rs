@@ -1,0 +1,171 @@
+//! Databases: `/api/databases`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use dilux_core::model::DatabaseId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::reply::{Created, Tagged, accepted, created, tagged};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::input::{Body, Id, IdempotencyKey, Query};
+use crate::problem::Answer;
+use crate::wire::Done;
+use crate::wire::database::{
+    ConnectionForm, ConnectionFormBody, Database, DatabaseChange, DatabaseFilter, DatabaseList,
+    DatabaseRemoval, DatabaseSaved, DatabaseTest, NewDatabase, NewDatabaseBody, OneDatabase,
+};
+use crate::wire::job::BackupQueued;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(list, create))
+        .routes(routes!(test_form))
+        .routes(routes!(view, update, remove))
+        .routes(routes!(test))
+        .routes(routes!(trigger))
+}
+
+/// Databases by label.
+#[utoipa::path(
+    get, path = "/api/databases", tag = "databases", params(DatabaseFilter),
+    responses((status = 200, body = DatabaseList))
+)]
+async fn list(
+    State(app): State<App>,
+    Query(filter): Query<DatabaseFilter>,
+) -> Answer<Json<DatabaseList>> {
+    Ok(Json(app.list_databases(&filter).await?.into()))
+}
+
+/// Registers a database, with its engine when that is new. Takes the flat body, and both nested
+/// ones.
+#[utoipa::path(
+    post, path = "/api/databases", tag = "databases", request_body = NewDatabaseBody,
+    responses((status = 201, body = DatabaseSaved))
+)]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(new): Body<NewDatabase>,
+) -> Answer<Created<DatabaseSaved>> {
+    let view = app.create_database(new, &caller).await?;
+    let saved = DatabaseSaved {
+        message: "Database configuration created".to_owned(),
+        database: Database::from(&view),
+    };
+    Ok(created(&view.database.version, saved))
+}
+
+/// Tests a connection that is not saved, with credentials of its own or an engine's stored ones.
+#[utoipa::path(
+    post, path = "/api/databases/test-connection", tag = "databases",
+    request_body = ConnectionFormBody,
+    responses((status = 200, body = DatabaseTest))
+)]
+async fn test_form(
+    State(app): State<App>,
+    caller: Caller,
+    Body(form): Body<ConnectionForm>,
+) -> Answer<Json<DatabaseTest>> {
+    Ok(Json(app.test_form(&form, &caller).await?.into()))
+}
+
+/// One database.
+#[utoipa::path(
+    get, path = "/api/databases/{database_id}", tag = "databases",
+    params(("database_id" = String, Path, description = "Id of the database")),
+    responses((status = 200, body = OneDatabase))
+)]
+async fn view(State(app): State<App>, Id(id): Id<DatabaseId>) -> Answer<Tagged<OneDatabase>> {
+    let view = app.view_database(&id).await?;
+    let database = Database::from(&view);
+    Ok(tagged(&view.database.version, OneDatabase { database }))
+}
+
+/// Changes a database. Its engine, and with it type, host and port, stay; an empty password keeps
+/// the present one.
+#[utoipa::path(
+    put, path = "/api/databases/{database_id}", tag = "databases",
+    params(
+        ("database_id" = String, Path, description = "Id of the database"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    request_body = DatabaseChange,
+    responses((status = 200, body = DatabaseSaved))
+)]
+async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DatabaseId>,
+    if_match: IfMatch,
+    Body(change): Body<DatabaseChange>,
+) -> Answer<Tagged<DatabaseSaved>> {
+    let view = app
+        .update_database(&id, &change, &if_match, &caller)
+        .await?;
+    let saved = DatabaseSaved {
+        message: "Database configuration updated".to_owned(),
+        database: Database::from(&view),
+    };
+    Ok(tagged(&view.database.version, saved))
+}
+
+/// Removes a database. Its backups stay, and its backup jobs that wait or run are cancelled.
+#[utoipa::path(
+    delete, path = "/api/databases/{database_id}", tag = "databases",
+    params(
+        ("database_id" = String, Path, description = "Id of the database"),
+        DatabaseRemoval,
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    responses((status = 200, body = Done))
+)]
+async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DatabaseId>,
+    if_match: IfMatch,
+    Query(removal): Query<DatabaseRemoval>,
+) -> Answer<Json<Done>> {
+    app.delete_database(&id, &removal, &if_match, &caller)
+        .await?;
+    let message = format!("Database '{id}' deleted");
+    Ok(Json(Done { message }))
+}
+
+/// Tests the connection with the credentials that backups use.
+#[utoipa::path(
+    post, path = "/api/databases/{database_id}/test", tag = "databases",
+    params(("database_id" = String, Path, description = "Id of the database")),
+    responses((status = 200, body = DatabaseTest))
+)]
+async fn test(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DatabaseId>,
+) -> Answer<Json<DatabaseTest>> {
+    Ok(Json(app.test_database(&id, &caller).await?.into()))
+}
+
+/// Asks for a backup now. While one waits or runs, that one is answered.
+#[utoipa::path(
+    post, path = "/api/databases/{database_id}/backup", tag = "databases",
+    params(
+        ("database_id" = String, Path, description = "Id of the database"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key gives the same job"),
+    ),
+    responses((status = 202, body = BackupQueued))
+)]
+async fn trigger(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DatabaseId>,
+    IdempotencyKey(key): IdempotencyKey,
+) -> Answer<(StatusCode, Json<BackupQueued>)> {
+    let started = app.trigger_backup(&id, key.as_deref(), &caller).await?;
+    Ok(accepted(BackupQueued::from(started)))
+}

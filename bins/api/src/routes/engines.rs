@@ -1,0 +1,189 @@
+//! Engines: `/api/engines`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use dilux_core::model::EngineId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::reply::{Created, Tagged, created, tagged};
+use crate::app::{App, Discovery};
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::input::{Body, Id, Query};
+use crate::problem::Answer;
+use crate::wire::database::{Imported, NewImport, NewImportBody};
+use crate::wire::engine::{
+    DiscoveredDatabase, DiscoveredDatabases, Engine, EngineChange, EngineChanged, EngineCreated,
+    EngineDeleted, EngineFilter, EngineList, EngineRemoval, EngineTest, NewEngine,
+};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(list, create))
+        .routes(routes!(view, update, remove))
+        .routes(routes!(test))
+        .routes(routes!(discover))
+        .routes(routes!(import))
+}
+
+/// Engines by name.
+#[utoipa::path(
+    get, path = "/api/engines", tag = "engines", params(EngineFilter),
+    responses((status = 200, body = EngineList))
+)]
+async fn list(
+    State(app): State<App>,
+    Query(filter): Query<EngineFilter>,
+) -> Answer<Json<EngineList>> {
+    let page = app.list_engines(&filter).await?;
+    Ok(Json(EngineList::new(&page, &filter)))
+}
+
+/// Registers an engine, and asks it for its databases if that is wanted.
+#[utoipa::path(
+    post, path = "/api/engines", tag = "engines", request_body = NewEngine,
+    responses((status = 201, body = EngineCreated))
+)]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(new): Body<NewEngine>,
+) -> Answer<Created<EngineCreated>> {
+    let wants_discovery = new.discover_databases;
+    let engine = app.create_engine(new, &caller).await?;
+    let mut answer = EngineCreated {
+        engine: Engine::from(&engine.value),
+        discovered_databases: None,
+        discovery_error: None,
+    };
+    if wants_discovery {
+        match app.discover(&engine.value.id, &caller).await {
+            Ok(found) => answer.discovered_databases = Some(shown(&found)),
+            Err(error) => answer.discovery_error = Some(error.to_string()),
+        }
+    }
+    Ok(created(&engine.version, answer))
+}
+
+/// One engine.
+#[utoipa::path(
+    get, path = "/api/engines/{engine_id}", tag = "engines",
+    params(("engine_id" = String, Path, description = "Id of the engine")),
+    responses((status = 200, body = Engine))
+)]
+async fn view(State(app): State<App>, Id(id): Id<EngineId>) -> Answer<Tagged<Engine>> {
+    let view = app.view_engine(&id).await?;
+    Ok(tagged(&view.engine.version, Engine::from(&view)))
+}
+
+/// Changes an engine. `engine_type`, `host` and `port` stay as they are; an empty password keeps the
+/// present one.
+#[utoipa::path(
+    put, path = "/api/engines/{engine_id}", tag = "engines",
+    params(
+        ("engine_id" = String, Path, description = "Id of the engine"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    request_body = EngineChange,
+    responses((status = 200, body = EngineChanged))
+)]
+async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<EngineId>,
+    if_match: IfMatch,
+    Body(change): Body<EngineChange>,
+) -> Answer<Tagged<EngineChanged>> {
+    let update = app.update_engine(&id, &change, &if_match, &caller).await?;
+    Ok(tagged(&update.engine.version, EngineChanged::from(&update)))
+}
+
+/// Removes an engine. One with databases is refused, unless they shall go with it; backups stay.
+#[utoipa::path(
+    delete, path = "/api/engines/{engine_id}", tag = "engines",
+    params(
+        ("engine_id" = String, Path, description = "Id of the engine"),
+        EngineRemoval,
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    responses((status = 200, body = EngineDeleted))
+)]
+async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<EngineId>,
+    if_match: IfMatch,
+    Query(removal): Query<EngineRemoval>,
+) -> Answer<Json<EngineDeleted>> {
+    let databases = app.delete_engine(&id, &removal, &if_match, &caller).await?;
+    Ok(Json(EngineDeleted::after(&removal, databases)))
+}
+
+/// Tests the connection with the engine's stored credentials.
+#[utoipa::path(
+    post, path = "/api/engines/{engine_id}/test", tag = "engines",
+    params(("engine_id" = String, Path, description = "Id of the engine")),
+    responses((status = 200, body = EngineTest))
+)]
+async fn test(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<EngineId>,
+) -> Answer<Json<EngineTest>> {
+    let test = app.test_engine(&id, &caller).await?;
+    Ok(Json(EngineTest::from(test)))
+}
+
+/// Asks the engine for its databases, and says which are registered.
+#[utoipa::path(
+    post, path = "/api/engines/{engine_id}/discover", tag = "engines",
+    params(("engine_id" = String, Path, description = "Id of the engine")),
+    responses((status = 200, body = DiscoveredDatabases))
+)]
+async fn discover(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<EngineId>,
+) -> Answer<Json<DiscoveredDatabases>> {
+    let found = app.discover(&id, &caller).await?;
+    Ok(Json(DiscoveredDatabases {
+        databases: shown(&found),
+        engine_id: found.engine.id.to_string(),
+        engine_name: found.engine.name.to_string(),
+    }))
+}
+
+/// Registers databases of the engine. Bad entries do not stop good ones; when none is good, the
+/// status is 400 and the body the same.
+#[utoipa::path(
+    post, path = "/api/engines/{engine_id}/databases", tag = "engines",
+    params(("engine_id" = String, Path, description = "Id of the engine")),
+    request_body = NewImportBody,
+    responses(
+        (status = 201, body = Imported),
+    )
+)]
+async fn import(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<EngineId>,
+    Body(new): Body<NewImport>,
+) -> Answer<(StatusCode, Json<Imported>)> {
+    let imported = Imported::from(app.import(&id, new, &caller).await?);
+    let status = if imported.total_created > 0 {
+        StatusCode::CREATED
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    Ok((status, Json(imported)))
+}
+
+fn shown(found: &Discovery) -> Vec<DiscoveredDatabase> {
+    found
+        .databases
+        .iter()
+        .map(DiscoveredDatabase::from)
+        .collect()
+}

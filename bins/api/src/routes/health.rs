@@ -1,0 +1,59 @@
+//! The service itself: alive, ready, which version.
+
+use axum::Json;
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::problem::Answer;
+use crate::wire::system::{Health, Ready, Version};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(health))
+}
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(version))
+        .routes(routes!(ready))
+}
+
+/// Whether the process lives. The only route without a token.
+#[utoipa::path(
+    get, path = "/api/health", tag = "system", security(()),
+    responses((status = 200, body = Health))
+)]
+async fn health(State(app): State<App>) -> Json<Health> {
+    Json(Health {
+        status: "healthy",
+        service: "dilux-backup-api",
+        version: VERSION,
+        timestamp: app.installation.clock.now().to_string(),
+    })
+}
+
+/// What is installed.
+#[utoipa::path(
+    get, path = "/api/version", tag = "system",
+    responses((status = 200, body = Version))
+)]
+async fn version(State(app): State<App>) -> Json<Version> {
+    Json(Version {
+        version: VERSION,
+        installation_id: app.token.installation_id(),
+        environment: app.installation.settings.environment.clone(),
+    })
+}
+
+/// Whether the stores answer.
+#[utoipa::path(
+    get, path = "/api/ready", tag = "system",
+    responses((status = 200, body = Ready))
+)]
+async fn ready(State(app): State<App>) -> Answer<Json<Ready>> {
+    app.check_stores().await?;
+    Ok(Json(Ready { status: "ready" }))
+}

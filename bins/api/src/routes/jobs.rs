@@ -1,0 +1,55 @@
+//! Jobs: `/api/jobs`.
+
+use axum::Json;
+use axum::extract::State;
+use dilux_core::model::JobId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::input::{Id, Query};
+use crate::problem::Answer;
+use crate::wire::job::{Job, JobCancelled, JobFilter, JobList};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(list))
+        .routes(routes!(view))
+        .routes(routes!(cancel))
+}
+
+/// Jobs, newest first. A filter that few jobs pass may give a short or empty page with a cursor.
+#[utoipa::path(
+    get, path = "/api/jobs", tag = "jobs", params(JobFilter),
+    responses((status = 200, body = JobList))
+)]
+async fn list(State(app): State<App>, Query(filter): Query<JobFilter>) -> Answer<Json<JobList>> {
+    Ok(Json(app.list_jobs(&filter).await?.into()))
+}
+
+/// One job: where it stands and how far it is.
+#[utoipa::path(
+    get, path = "/api/jobs/{job_id}", tag = "jobs",
+    params(("job_id" = String, Path, description = "Id of the job")),
+    responses((status = 200, body = Job))
+)]
+async fn view(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>> {
+    let (job, line) = app.view_job(&id).await?;
+    Ok(Json(Job::new(&job, line.as_ref())))
+}
+
+/// Stops a job: at once while no worker has it, else at the worker's next heartbeat.
+#[utoipa::path(
+    post, path = "/api/jobs/{job_id}/cancel", tag = "jobs",
+    params(("job_id" = String, Path, description = "Id of the job")),
+    responses((status = 200, body = JobCancelled))
+)]
+async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+) -> Answer<Json<JobCancelled>> {
+    let job = app.cancel_job(&id, &caller).await?;
+    Ok(Json(JobCancelled::from(&job)))
+}

@@ -1,0 +1,60 @@
+//! Starting and stopping the service.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::router::router;
+use crate::token::BootstrapToken;
+
+/// The service was asked to listen where others could reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the API listens on this machine only while it has no accounts: set DILUX_API_ADDRESS to a \
+     loopback address such as 127.0.0.1:7071 instead of {0}"
+)]
+pub struct ForeignAddress(SocketAddr);
+
+/// Refuses every address but loopback ones.
+pub fn check_address(address: SocketAddr) -> Result<(), ForeignAddress> {
+    if address.ip().is_loopback() {
+        Ok(())
+    } else {
+        Err(ForeignAddress(address))
+    }
+}
+
+/// Serves the API on `listener` until `shutdown`, then lets requests under way end for the
+/// settings' grace. Makes the bootstrap token at the first start; the installation must be prepared.
+pub async fn serve(
+    context: Context,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    check_address(address)?;
+    let installation = &context.installation;
+    let token = BootstrapToken::ensure(
+        &*installation.storage.secrets,
+        &installation.settings.token_file,
+        &*installation.random,
+    )
+    .await?;
+    let grace = installation.settings.worker.shutdown_grace;
+    let service = router(context, token).into_make_service_with_connect_info::<SocketAddr>();
+    let stop = shutdown.clone();
+    let server = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { stop.cancelled().await });
+    tracing::info!(%address, "the API listens");
+    let overdue = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        outcome = server => outcome?,
+        () = overdue => tracing::warn!("requests were still under way when the time to stop was up"),
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! What clients send and see. Keys and shapes are those of the Python product where it had them;
+//! domain types stay behind these.
+
+#![expect(
+    clippy::struct_field_names,
+    clippy::struct_excessive_bools,
+    reason = "keys are those that clients know"
+)]
+
+pub(crate) mod backup;
+pub(crate) mod database;
+pub(crate) mod engine;
+pub(crate) mod job;
+pub(crate) mod policy;
+pub(crate) mod sign_in;
+pub(crate) mod system;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A stored row that cannot be read, beside the good ones.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Damaged {
+    /// Id of the thing.
+    pub(crate) id: String,
+    /// What is wrong with it.
+    pub(crate) reason: String,
+}
+
+impl From<&dilux_core::repository::DamagedRow> for Damaged {
+    fn from(row: &dilux_core::repository::DamagedRow) -> Self {
+        Self {
+            id: row.key.row.clone(),
+            reason: row.reason.clone(),
+        }
+    }
+}
+
+/// A deed that is done, in words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Done {
+    /// What was done.
+    pub(crate) message: String,
+}
+
+/// The text of an enum that serialises to one.
+fn enum_text(value: &impl Serialize) -> Option<String> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => Some(text),
+        _ => None,
+    }
+}

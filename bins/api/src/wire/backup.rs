@@ -1,0 +1,274 @@
+//! Backups on the wire.
+
+mod download;
+mod restore;
+
+use dilux_core::model::{self, BackupStatus, EngineType, Manifest, Tier, Trigger};
+use dilux_core::repository::Cursor;
+use jiff::civil::Date;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use download::{DownloadLink, DownloadQuery};
+pub(crate) use restore::{RestoreQueued, RestoreWish};
+
+use super::enum_text;
+use crate::app::{BackupPage, BackupView, Paging};
+use crate::input::{Filters, FromQuery};
+
+/// A line of the history.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Backup {
+    /// Id.
+    id: String,
+    /// Job that owed it.
+    job_id: String,
+    /// Database.
+    database_id: String,
+    /// Label of the database at the time.
+    database_name: String,
+    /// Type of its engine.
+    #[schema(example = "postgresql")]
+    database_type: String,
+    /// Engine, while it is registered.
+    engine_id: Option<String>,
+    /// Its label.
+    engine_name: Option<String>,
+    /// `pending`, `in_progress`, `completed`, `failed` or `cancelled`.
+    #[schema(example = "completed")]
+    status: &'static str,
+    /// Start of the last attempt.
+    started_at: Option<String>,
+    /// End.
+    completed_at: Option<String>,
+    /// Seconds from start to end.
+    duration_seconds: Option<f64>,
+    /// Container of the data.
+    container: Option<String>,
+    /// Blob of the data.
+    blob_name: Option<String>,
+    /// Path at which this API gives the data.
+    blob_url: Option<String>,
+    /// Bytes as stored.
+    file_size_bytes: Option<u64>,
+    /// The same as `file_size_bytes`.
+    size: Option<u64>,
+    /// Bytes as dumped.
+    plain_size_bytes: Option<u64>,
+    /// SHA-256 of the stored bytes.
+    sha256: Option<String>,
+    /// `sql.gz`, `sql.zst` or `sql`.
+    #[schema(example = "sql.gz")]
+    file_format: Option<String>,
+    /// Why it failed.
+    error_message: Option<String>,
+    /// The tool's last words.
+    error_details: Option<String>,
+    /// Kind of failure.
+    error_kind: Option<String>,
+    /// Attempts after the first.
+    retry_count: u32,
+    /// `manual` or `scheduler`.
+    triggered_by: &'static str,
+    /// The longest-lived tier that it serves.
+    tier: Option<&'static str>,
+    /// All tiers that it serves.
+    tiers: Vec<&'static str>,
+    /// When it was booked.
+    created_at: String,
+}
+
+impl From<&BackupView> for Backup {
+    fn from(view: &BackupView) -> Self {
+        let backup = &view.backup;
+        let failure = backup.failure.as_ref();
+        let engine = view.engine.as_ref();
+        let blob_url = backup
+            .blob_name
+            .as_ref()
+            .map(|_| format!("/api/backups/{}/data", backup.id));
+        Self {
+            id: backup.id.to_string(),
+            job_id: backup.job_id.to_string(),
+            database_id: backup.database_id.to_string(),
+            database_name: backup.database_label.to_string(),
+            database_type: backup.engine_type.to_string(),
+            engine_id: engine.map(|engine| engine.id.to_string()),
+            engine_name: engine.map(|engine| engine.name.to_string()),
+            status: backup.status.as_str(),
+            started_at: backup.started_at.map(|at| at.to_string()),
+            completed_at: backup.completed_at.map(|at| at.to_string()),
+            duration_seconds: backup.duration_seconds(),
+            container: backup.container.clone(),
+            blob_name: backup.blob_name.clone(),
+            blob_url,
+            file_size_bytes: backup.stored_bytes,
+            size: backup.stored_bytes,
+            plain_size_bytes: backup.plain_bytes,
+            sha256: backup.stored_sha256.clone(),
+            file_format: backup.format.clone(),
+            error_message: failure.map(|failure| failure.message.clone()),
+            error_details: failure
+                .map(|failure| failure.detail.clone())
+                .filter(|detail| !detail.is_empty()),
+            error_kind: failure.and_then(|failure| enum_text(&failure.kind)),
+            retry_count: backup.retry_count,
+            triggered_by: backup.trigger.as_str(),
+            tier: backup.tiers.last().copied().map(Tier::as_str),
+            tiers: backup.tiers.iter().copied().map(Tier::as_str).collect(),
+            created_at: backup.created_at.to_string(),
+        }
+    }
+}
+
+/// What the manifest beside the data says.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ManifestFacts {
+    /// Name of the database on its server.
+    database_name: String,
+    /// The server.
+    #[schema(example = "postgresql 15.20")]
+    server: String,
+    /// The tool that dumped.
+    #[schema(example = "pg_dump 15.20")]
+    tool: String,
+    /// SHA-256 of the dump before compression.
+    plain_sha256: String,
+    /// What a person should know about this backup, a sentence each.
+    notes: Vec<String>,
+    /// Warnings of the tool.
+    warnings: String,
+    /// When the data was committed.
+    committed_at: String,
+}
+
+impl From<&Manifest> for ManifestFacts {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            database_name: manifest.database_name.to_string(),
+            server: format!("{} {}", manifest.server.flavour, manifest.server.version),
+            tool: format!("{} {}", manifest.tool.name, manifest.tool.version),
+            plain_sha256: manifest.data.plain_sha256.clone(),
+            notes: manifest.notes.clone(),
+            warnings: manifest.warnings.clone(),
+            committed_at: manifest.committed_at.to_string(),
+        }
+    }
+}
+
+/// One backup.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OneBackup {
+    /// The line of the history.
+    pub(crate) backup: Backup,
+    /// What the manifest says; `null` while there is none, and then there is nothing to restore.
+    pub(crate) manifest: Option<ManifestFacts>,
+}
+
+/// Which backups to list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BackupQuery {
+    /// Most backups in the answer, 25 when absent; more than 100 counts as 100.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    pub(crate) page_size: usize,
+    /// Page, from 1; or `cursor` instead, which costs the same however far one reads.
+    #[param(inline, value_type = Option<u64>)]
+    pub(crate) page: Paging,
+    /// Of this database.
+    #[param(value_type = Option<String>)]
+    pub(crate) database_id: Option<String>,
+    /// Of the databases of this engine.
+    #[param(value_type = Option<String>)]
+    pub(crate) engine_id: Option<String>,
+    /// In this state.
+    #[param(value_type = Option<String>)]
+    pub(crate) status: Option<BackupStatus>,
+    /// `manual` or `scheduler`.
+    #[param(value_type = Option<String>)]
+    pub(crate) triggered_by: Option<Trigger>,
+    /// Of this type.
+    #[param(value_type = Option<String>)]
+    pub(crate) database_type: Option<EngineType>,
+    /// Booked on this day (UTC) or later.
+    #[param(value_type = Option<String>, example = "2026-01-01")]
+    pub(crate) start_date: Option<Date>,
+    /// Booked on this day (UTC) or earlier.
+    #[param(value_type = Option<String>, example = "2026-01-31")]
+    pub(crate) end_date: Option<Date>,
+}
+
+/// Reads the parameter `cursor`.
+pub(super) fn read_cursor(filters: &Filters<'_>) -> Option<Cursor> {
+    match Cursor::parse(filters.text("cursor")?) {
+        Ok(cursor) => Some(cursor),
+        Err(error) => {
+            filters.problem("cursor", error.to_string());
+            None
+        }
+    }
+}
+
+impl FromQuery for BackupQuery {
+    fn read(filters: &Filters<'_>) -> Option<Self> {
+        let most = u64::from(u32::MAX);
+        let page_size = filters.number("page_size", 1..=most).unwrap_or(25).min(100);
+        let page = filters.number("page", 0..=most).unwrap_or(1).max(1);
+        Some(Self {
+            page_size: usize::try_from(page_size).ok()?,
+            page: match read_cursor(filters) {
+                Some(cursor) => Paging::After(cursor),
+                None => Paging::Page(usize::try_from(page).ok()?),
+            },
+            database_id: filters.text("database_id").map(str::to_owned),
+            engine_id: filters.text("engine_id").map(str::to_owned),
+            status: filters.parsed("status"),
+            triggered_by: filters.parsed("triggered_by"),
+            database_type: filters.parsed("database_type"),
+            start_date: filters.day("start_date"),
+            end_date: filters.day("end_date"),
+        })
+    }
+}
+
+/// A page of backups, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackupList {
+    /// The backups.
+    backups: Vec<Backup>,
+    /// Backups in this answer.
+    count: usize,
+    /// Backups that match, on all pages; `null` when a cursor was sent.
+    total_count: Option<usize>,
+    /// Page, from 1; `null` when a cursor was sent.
+    page: Option<usize>,
+    /// As asked, at most 100.
+    page_size: usize,
+    /// Whether more follow.
+    has_more: bool,
+    /// Where the next page starts.
+    next_cursor: Option<String>,
+}
+
+impl BackupList {
+    /// The answer to `query`.
+    pub(crate) fn new(page: &BackupPage, query: &BackupQuery) -> Self {
+        Self {
+            backups: page.items.iter().map(Backup::from).collect(),
+            count: page.items.len(),
+            total_count: page.total,
+            page: match query.page {
+                Paging::Page(number) => Some(number),
+                Paging::After(_) => None,
+            },
+            page_size: query.page_size,
+            has_more: page.next.is_some(),
+            next_cursor: page.next.as_ref().map(Cursor::to_text),
+        }
+    }
+}
+
+/// What a backup is called for people.
+pub(crate) fn describe(backup: &model::Backup) -> String {
+    format!("{} ({})", backup.database_label, backup.created_at)
+}

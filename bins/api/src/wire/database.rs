@@ -1,0 +1,249 @@
+//! Databases on the wire: what clients see. What they send is in `input` and `connection`.
+
+mod body;
+mod change;
+mod connection;
+mod import;
+mod new;
+
+use dilux_core::model::{self, CredentialSource, EngineType, PolicyId, UserName};
+use dilux_core::secret::SecretName;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use body::{ConnectionFormBody, NewDatabaseBody, NewImportBody};
+pub(crate) use change::DatabaseChange;
+pub(crate) use connection::{ConnectionForm, DatabaseTest, FormCredentials};
+pub(crate) use import::{ImportEntry, Imported, NewImport};
+pub(crate) use new::{EngineChoice, NewDatabase, PolicyChoice};
+
+use super::Damaged;
+use crate::app::{DatabasePage, DatabaseView};
+use crate::input::{Filters, FromQuery};
+
+/// A database to be backed up. Passwords are never shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Database {
+    /// Id.
+    #[schema(example = "0b9d3c1e-5f1c-4a53-9c3e-1f2d3c4b5a70")]
+    id: String,
+    /// Label ("alias").
+    #[schema(example = "Orders")]
+    name: String,
+    /// Type of its engine.
+    #[schema(example = "mysql")]
+    database_type: String,
+    /// Its engine.
+    engine_id: String,
+    /// Label of its engine.
+    engine_name: String,
+    /// Whether it signs in as its engine does.
+    use_engine_credentials: bool,
+    /// Host of its engine.
+    host: String,
+    /// Port of its engine.
+    port: u16,
+    /// Name on the server.
+    #[schema(example = "orders")]
+    database_name: String,
+    /// Its own way to sign in; `null` while it uses its engine's.
+    auth_method: Option<String>,
+    /// The account that backups use.
+    username: Option<String>,
+    /// Whether a password of its own is kept.
+    has_password: bool,
+    /// Name under which the secret store keeps its own password.
+    password_secret_name: Option<String>,
+    /// The policy that it follows, its own or its engine's.
+    #[schema(example = "production-standard")]
+    policy_id: String,
+    /// Whether it follows its engine's policy.
+    use_engine_policy: bool,
+    /// Whether the scheduler backs it up.
+    enabled: bool,
+    /// Always `null`: schedules come from policies.
+    schedule: Option<String>,
+    /// Always `null`: retention comes from policies.
+    retention_days: Option<u32>,
+    /// Always `null`: all backups go to the installation's container.
+    backup_destination: Option<String>,
+    /// Whether its backups are compressed.
+    compression: bool,
+    /// `gzip`, `zstd` or `none`.
+    #[schema(example = "gzip")]
+    compression_method: String,
+    /// Free labels.
+    tags: std::collections::BTreeMap<String, String>,
+    /// Creation.
+    created_at: String,
+    /// Last change.
+    updated_at: String,
+    /// Who created it.
+    created_by: Option<String>,
+}
+
+impl Database {
+    /// `database` on `engine`.
+    pub(crate) fn new(database: &model::Database, engine: &model::Engine) -> Self {
+        let (auth_method, username, secret) = match &database.credentials {
+            CredentialSource::Engine => (None, engine.username.as_ref(), None),
+            CredentialSource::Own {
+                auth_method,
+                username,
+                secret,
+            } => (Some(*auth_method), username.as_ref(), secret.as_ref()),
+        };
+        Self {
+            id: database.id.to_string(),
+            name: database.label.to_string(),
+            database_type: engine.engine_type.to_string(),
+            engine_id: engine.id.to_string(),
+            engine_name: engine.name.to_string(),
+            use_engine_credentials: database.credentials == CredentialSource::Engine,
+            host: engine.host.to_string(),
+            port: engine.port.get(),
+            database_name: database.database_name.to_string(),
+            auth_method: auth_method.map(|method| method.to_string()),
+            username: username.map(UserName::to_string),
+            has_password: secret.is_some(),
+            password_secret_name: secret.map(|name| SecretName::as_str(name).to_owned()),
+            policy_id: crate::app::effective_policy(database, engine).to_owned(),
+            use_engine_policy: database.policy == model::PolicySource::Engine,
+            enabled: database.enabled,
+            schedule: None,
+            retention_days: None,
+            backup_destination: None,
+            compression: database.compression != model::Compression::None,
+            compression_method: database.compression.as_str().to_owned(),
+            tags: database.tags.clone(),
+            created_at: database.created_at.to_string(),
+            updated_at: database.updated_at.to_string(),
+            created_by: database.created_by.clone(),
+        }
+    }
+}
+
+impl From<&DatabaseView> for Database {
+    fn from(view: &DatabaseView) -> Self {
+        Self::new(&view.database.value, &view.engine)
+    }
+}
+
+/// Which databases to list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DatabaseFilter {
+    /// Only those that the scheduler backs up.
+    #[param(value_type = Option<bool>)]
+    pub(crate) enabled_only: bool,
+    /// Of this type.
+    #[param(value_type = Option<String>, rename = "type")]
+    pub(crate) engine_type: Option<EngineType>,
+    /// Most databases in the answer, 1–1000; all when absent.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 1000)]
+    pub(crate) limit: Option<usize>,
+    /// Databases to pass over.
+    #[param(value_type = Option<u64>)]
+    pub(crate) offset: usize,
+    /// Text in label or host, whatever its case.
+    pub(crate) search: Option<String>,
+    /// On this host.
+    pub(crate) host: Option<String>,
+    /// Following this policy, by itself or through its engine.
+    #[param(value_type = Option<String>)]
+    pub(crate) policy_id: Option<String>,
+    /// On this engine.
+    #[param(value_type = Option<String>)]
+    pub(crate) engine_id: Option<String>,
+}
+
+impl FromQuery for DatabaseFilter {
+    fn read(filters: &Filters<'_>) -> Option<Self> {
+        let limit = filters.number("limit", 1..=1000);
+        let offset = filters.number("offset", 0..=u64::from(u32::MAX));
+        Some(Self {
+            enabled_only: filters.flag("enabled_only"),
+            engine_type: filters.parsed("type"),
+            limit: limit.and_then(|limit| usize::try_from(limit).ok()),
+            offset: usize::try_from(offset.unwrap_or(0)).ok()?,
+            search: filters.text("search").map(str::to_lowercase),
+            host: filters.text("host").map(str::to_owned),
+            policy_id: filters.text("policy_id").map(str::to_owned),
+            engine_id: filters.text("engine_id").map(str::to_owned),
+        })
+    }
+}
+
+/// What to remove beside a database.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DatabaseRemoval {
+    /// Must not be `true`: this version keeps all backups.
+    #[param(value_type = Option<bool>)]
+    pub(crate) delete_backups: bool,
+}
+
+impl FromQuery for DatabaseRemoval {
+    fn read(filters: &Filters<'_>) -> Option<Self> {
+        Some(Self {
+            delete_backups: filters.flag("delete_backups"),
+        })
+    }
+}
+
+/// A page of databases, by label.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DatabaseList {
+    /// The databases.
+    databases: Vec<Database>,
+    /// Databases in this answer.
+    count: usize,
+    /// Databases that match, on all pages.
+    total: usize,
+    /// Whether more follow.
+    has_more: bool,
+    /// Rows that cannot be read.
+    damaged: Vec<Damaged>,
+}
+
+impl From<DatabasePage> for DatabaseList {
+    fn from(page: DatabasePage) -> Self {
+        Self {
+            count: page.items.len(),
+            total: page.total,
+            has_more: page.has_more,
+            databases: page.items.iter().map(Database::from).collect(),
+            damaged: page
+                .damaged
+                .into_iter()
+                .map(|(id, reason)| Damaged { id, reason })
+                .collect(),
+        }
+    }
+}
+
+/// One database.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OneDatabase {
+    /// The database.
+    pub(crate) database: Database,
+}
+
+/// A database that was registered or changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DatabaseSaved {
+    /// What was done.
+    #[schema(example = "Database configuration created")]
+    pub(crate) message: String,
+    /// The database.
+    pub(crate) database: Database,
+}
+
+/// The policy of a database that names none.
+pub(crate) fn policy_source(use_engine_policy: bool, own: Option<PolicyId>) -> PolicyChoice {
+    match (use_engine_policy, own) {
+        (true, _) => PolicyChoice::Engine,
+        (false, Some(id)) => PolicyChoice::Own(id),
+        (false, None) => PolicyChoice::Default,
+    }
+}

@@ -1,0 +1,194 @@
+//! Bodies that have several forms, as the OpenAPI document describes them. The readers beside this
+//! file take values apart directly.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+
+use crate::wire::engine::NewEngine;
+
+/// A new database: flat, on a new engine, or on a registered one.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+#[serde(untagged)]
+pub(crate) enum NewDatabaseBody {
+    /// The flat body.
+    Flat(FlatDatabase),
+    /// With an engine that may be new.
+    OnNewEngine(DatabaseOnNewEngine),
+    /// On a registered engine.
+    OnEngine(DatabaseOnEngine),
+}
+
+/// The flat body. Without `engine_id`, an engine at `host` and `port` is found or registered.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct FlatDatabase {
+    /// Label.
+    #[schema(example = "Orders")]
+    name: String,
+    /// Name on the server.
+    #[schema(example = "orders")]
+    database_name: String,
+    /// Registered engine; then the next three may be absent, and must be its own where they are
+    /// not.
+    engine_id: Option<String>,
+    /// `mysql`, `postgresql` or `sqlserver`.
+    #[schema(example = "mysql")]
+    database_type: Option<String>,
+    /// Host name or address.
+    #[schema(example = "mysql.example.com")]
+    host: Option<String>,
+    /// TCP port.
+    #[schema(example = 3306, minimum = 1, maximum = 65535)]
+    port: Option<u16>,
+    /// `false` when absent.
+    use_engine_credentials: Option<bool>,
+    /// Its own way to sign in.
+    #[schema(example = "user_password")]
+    auth_method: Option<String>,
+    /// Its own account.
+    #[schema(example = "orders_backup")]
+    username: Option<String>,
+    /// Its own password; never shown again.
+    #[schema(write_only)]
+    password: Option<String>,
+    /// Policy; `production-standard` when absent.
+    #[schema(example = "production-standard")]
+    policy_id: Option<String>,
+    /// Whether it follows its engine's policy.
+    use_engine_policy: Option<bool>,
+    /// Whether the scheduler backs it up; `true` when absent.
+    enabled: Option<bool>,
+    /// Whether its backups are compressed, or how: `true`, `false`, `gzip`, `zstd`, `none`.
+    #[schema(value_type = Option<CompressionBody>)]
+    compression: (),
+    /// `gzip`, `zstd` or `none`.
+    compression_method: Option<String>,
+    /// Free labels.
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// A database with the engine that it is on, which is registered when there is none at its address.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct DatabaseOnNewEngine {
+    /// The engine.
+    engine: NewEngine,
+    /// The database.
+    database: NestedDatabase,
+}
+
+/// A database on a registered engine.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct DatabaseOnEngine {
+    /// The engine.
+    #[schema(example = "6f1c3b1e-7f1c-4a53-9c3e-1f2d3c4b5a69")]
+    engine_id: String,
+    /// The database.
+    database: NestedDatabase,
+}
+
+/// A database without its engine.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct NestedDatabase {
+    /// Name on the server.
+    #[schema(example = "app_db")]
+    name: String,
+    /// Label; the name when absent.
+    #[schema(example = "Staging App DB")]
+    alias: Option<String>,
+    /// `true` when absent and no credentials are sent.
+    use_engine_credentials: Option<bool>,
+    /// Its own way to sign in.
+    #[schema(example = "user_password")]
+    auth_method: Option<String>,
+    /// Its own account.
+    #[schema(example = "app_user")]
+    username: Option<String>,
+    /// Its own password; never shown again.
+    #[schema(write_only)]
+    password: Option<String>,
+    /// Policy; `production-standard` when absent.
+    #[schema(example = "production-standard")]
+    backup_policy_id: Option<String>,
+    /// Whether it follows its engine's policy.
+    use_engine_policy: Option<bool>,
+    /// Whether the scheduler backs it up; `true` when absent.
+    enabled: Option<bool>,
+    /// Whether its backups are compressed, or how: `true`, `false`, `gzip`, `zstd`, `none`.
+    #[schema(value_type = Option<CompressionBody>)]
+    compression: (),
+    /// `gzip`, `zstd` or `none`.
+    compression_method: Option<String>,
+    /// Free labels.
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// Whether and how backups are compressed.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) enum CompressionBody {
+    /// Whether.
+    Flag(bool),
+    /// `gzip`, `zstd` or `none`.
+    Method(String),
+}
+
+/// A connection that is not saved: with `username` and `password`, or with the stored credentials
+/// of an engine, which are sent to that engine's own address only.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct ConnectionFormBody {
+    /// `mysql`, `postgresql` or `sqlserver`.
+    #[schema(example = "postgresql")]
+    database_type: String,
+    /// Host name or address.
+    #[schema(example = "db.example.com")]
+    host: String,
+    /// TCP port.
+    #[schema(example = 5432, minimum = 1, maximum = 65535)]
+    port: u16,
+    /// Name on the server.
+    #[schema(example = "orders")]
+    database_name: String,
+    /// Account.
+    username: Option<String>,
+    /// Password.
+    #[schema(write_only)]
+    password: Option<String>,
+    /// Engine whose stored credentials to use.
+    engine_id: Option<String>,
+    /// Whether to use them; `false` when absent.
+    use_engine_credentials: Option<bool>,
+}
+
+/// Databases to register on an engine.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct NewImportBody {
+    /// The databases. An entry may also be just the name.
+    databases: Vec<NewImportEntry>,
+    /// Whether they sign in as their engine does (`true` when absent), else with a copy of its
+    /// credentials.
+    use_engine_credentials: Option<bool>,
+}
+
+/// A database to register on an engine.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, and is never built")]
+pub(crate) struct NewImportEntry {
+    /// Name on the server.
+    #[schema(example = "orders_db")]
+    name: String,
+    /// Label; the name when absent.
+    #[schema(example = "Orders")]
+    alias: Option<String>,
+    /// Policy; `production-standard` when absent.
+    policy_id: Option<String>,
+    /// Whether it follows its engine's policy.
+    use_engine_policy: Option<bool>,
+}

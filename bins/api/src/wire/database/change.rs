@@ -1,0 +1,88 @@
+//! Changes of a database as clients send them.
+
+use dilux_core::model::{
+    AuthMethod, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port, UserName,
+};
+use dilux_core::secret::SecretValue;
+use utoipa::ToSchema;
+
+use super::body::CompressionBody;
+use super::new::{CompressionChoice, read_policy_id, refuse_destination};
+use crate::input::{Fields, FromFields, Patch, Tags};
+use crate::wire::sign_in::SignInPatch;
+
+/// A change of a database. Absent fields stay as they are; `engine_id`, `database_type`, `host` and
+/// `port` may be sent when they are unchanged.
+#[derive(Debug, ToSchema)]
+pub(crate) struct DatabaseChange {
+    /// Label ("alias").
+    #[schema(value_type = Option<String>)]
+    pub(crate) name: Option<Label>,
+    /// Name on the server.
+    #[schema(value_type = Option<String>)]
+    pub(crate) database_name: Option<DatabaseName>,
+    /// Must be the present one.
+    #[schema(value_type = Option<String>)]
+    pub(crate) engine_id: Option<EngineId>,
+    /// Must be the engine's.
+    #[schema(value_type = Option<String>)]
+    pub(crate) database_type: Option<EngineType>,
+    /// Must be the engine's.
+    #[schema(value_type = Option<String>)]
+    pub(crate) host: Option<Host>,
+    /// Must be the engine's.
+    #[schema(value_type = Option<u16>)]
+    pub(crate) port: Option<Port>,
+    /// Whether it signs in as its engine does. `true` deletes its own credentials.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) use_engine_credentials: Option<bool>,
+    /// Its own way to sign in.
+    #[schema(value_type = Option<String>)]
+    pub(crate) auth_method: Patch<AuthMethod>,
+    /// Its own account; not looked at while it signs in as its engine does.
+    #[schema(value_type = Option<String>)]
+    pub(crate) username: Patch<UserName>,
+    /// New password of its own; empty or absent keeps the present one.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub(crate) password: Option<SecretValue>,
+    /// The policy to follow.
+    #[schema(value_type = Option<String>)]
+    pub(crate) policy_id: Option<PolicyId>,
+    /// Whether it follows its engine's policy.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) use_engine_policy: Option<bool>,
+    /// Whether the scheduler backs it up.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) enabled: Option<bool>,
+    /// Whether its backups are compressed, or how. `compression_method` says it too.
+    #[schema(value_type = Option<CompressionBody>)]
+    pub(crate) compression: CompressionChoice,
+    /// Free labels, all of them.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    pub(crate) tags: Option<Tags>,
+}
+
+impl FromFields for DatabaseChange {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        refuse_destination(fields);
+        let sign_in = SignInPatch::read(fields);
+        let alias = fields.changed("alias");
+        Some(Self {
+            name: fields.changed("name").or(alias),
+            database_name: fields.changed("database_name"),
+            engine_id: fields.optional("engine_id"),
+            database_type: fields.optional("database_type"),
+            host: fields.optional("host"),
+            port: fields.optional("port"),
+            use_engine_credentials: fields.optional("use_engine_credentials"),
+            auth_method: sign_in.auth_method,
+            username: sign_in.username,
+            password: sign_in.password,
+            policy_id: read_policy_id(fields),
+            use_engine_policy: fields.optional("use_engine_policy"),
+            enabled: fields.changed("enabled"),
+            compression: CompressionChoice::read(fields),
+            tags: fields.changed("tags"),
+        })
+    }
+}

@@ -1,0 +1,360 @@
+//! Engines on the wire.
+
+mod answers;
+
+use dilux_core::model::{self, AuthMethod, EngineType, Host, Label, PolicyId, Port, UserName};
+use dilux_core::secret::{SecretName, SecretValue};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use answers::{DiscoveredDatabase, DiscoveredDatabases, EngineTest};
+
+use super::Damaged;
+use super::sign_in::{SignIn, SignInPatch};
+use crate::app::{EnginePage, EngineUpdate, EngineView};
+use crate::input::{Fields, Filters, FromFields, FromQuery, Patch};
+
+/// A registered database server. Passwords are never shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Engine {
+    /// Id.
+    #[schema(example = "6f1c3b1e-7f1c-4a53-9c3e-1f2d3c4b5a69")]
+    id: String,
+    /// Label.
+    #[schema(example = "Production MySQL")]
+    name: String,
+    /// `mysql`, `postgresql` or `sqlserver`.
+    #[schema(example = "mysql")]
+    engine_type: String,
+    /// Host name or address.
+    #[schema(example = "mysql.example.com")]
+    host: String,
+    /// TCP port.
+    #[schema(example = 3306)]
+    port: u16,
+    /// How databases of this engine sign in.
+    #[schema(example = "user_password")]
+    auth_method: Option<String>,
+    /// Account.
+    #[schema(example = "backup_user")]
+    username: Option<String>,
+    /// Whether a password is kept.
+    has_password: bool,
+    /// Name under which the secret store keeps the password.
+    password_secret_name: Option<String>,
+    /// Always `null`: connection strings are secret.
+    connection_string: Option<String>,
+    /// Policy that its databases may inherit.
+    policy_id: Option<String>,
+    /// Whether it can be asked for its databases.
+    discovery_enabled: bool,
+    /// Last successful discovery.
+    last_discovery: Option<String>,
+    /// Creation.
+    created_at: String,
+    /// Last change.
+    updated_at: String,
+    /// Who created it.
+    created_by: Option<String>,
+    /// Registered databases; absent in the answer to a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_count: Option<usize>,
+}
+
+impl From<&model::Engine> for Engine {
+    fn from(engine: &model::Engine) -> Self {
+        Self {
+            id: engine.id.to_string(),
+            name: engine.name.to_string(),
+            engine_type: engine.engine_type.to_string(),
+            host: engine.host.to_string(),
+            port: engine.port.get(),
+            auth_method: engine.auth_method.map(|method| method.to_string()),
+            username: engine.username.as_ref().map(UserName::to_string),
+            has_password: engine.secret.is_some(),
+            password_secret_name: engine
+                .secret
+                .as_ref()
+                .map(|name| SecretName::as_str(name).to_owned()),
+            connection_string: None,
+            policy_id: engine.policy_id.as_ref().map(PolicyId::to_string),
+            discovery_enabled: engine.discovery_enabled,
+            last_discovery: engine.last_discovery.map(|at| at.to_string()),
+            created_at: engine.created_at.to_string(),
+            updated_at: engine.updated_at.to_string(),
+            created_by: engine.created_by.clone(),
+            database_count: None,
+        }
+    }
+}
+
+impl From<&EngineView> for Engine {
+    fn from(view: &EngineView) -> Self {
+        Self {
+            database_count: Some(view.database_count),
+            ..Self::from(&view.engine.value)
+        }
+    }
+}
+
+/// A new engine.
+#[derive(Debug, Clone, ToSchema)]
+pub(crate) struct NewEngine {
+    /// Label, 1–100 characters.
+    #[schema(value_type = String, example = "Production MySQL")]
+    pub(crate) name: Label,
+    /// `mysql`, `postgresql` or `sqlserver`.
+    #[schema(value_type = String, example = "mysql")]
+    pub(crate) engine_type: EngineType,
+    /// Host name or address.
+    #[schema(value_type = String, example = "mysql.example.com")]
+    pub(crate) host: Host,
+    /// TCP port; the type's usual one when absent.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535, example = 3306)]
+    pub(crate) port: Port,
+    /// How to sign in: `user_password`, `managed_identity`, `azure_ad`.
+    #[schema(value_type = Option<String>, example = "user_password")]
+    pub(crate) auth_method: Option<AuthMethod>,
+    /// Account.
+    #[schema(value_type = Option<String>, example = "backup_user")]
+    pub(crate) username: Option<UserName>,
+    /// Password; never shown again.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub(crate) password: Option<SecretValue>,
+    /// Policy that its databases may inherit.
+    #[schema(value_type = Option<String>)]
+    pub(crate) policy_id: Option<PolicyId>,
+    /// Whether to ask it for its databases at once.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) discover_databases: bool,
+}
+
+impl FromFields for NewEngine {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let name = fields.required("name");
+        let engine_type: Option<EngineType> = fields.required("engine_type");
+        let host = fields.required("host");
+        let port = fields.optional("port");
+        let sign_in = SignIn::read(fields);
+        let policy_id = fields.optional("policy_id");
+        let discover_databases = fields.optional("discover_databases").unwrap_or(false);
+        let engine_type = engine_type?;
+        Some(Self {
+            name: name?,
+            engine_type,
+            host: host?,
+            port: port.unwrap_or(engine_type.default_port()),
+            auth_method: sign_in.auth_method,
+            username: sign_in.username,
+            password: sign_in.password,
+            policy_id,
+            discover_databases,
+        })
+    }
+}
+
+/// A change of an engine. Absent fields stay as they are; `engine_type`, `host` and `port` may be
+/// sent when they are unchanged.
+#[derive(Debug, ToSchema)]
+pub(crate) struct EngineChange {
+    /// Label.
+    #[schema(value_type = Option<String>)]
+    pub(crate) name: Option<Label>,
+    /// Must be the present one.
+    #[schema(value_type = Option<String>)]
+    pub(crate) engine_type: Option<EngineType>,
+    /// Must be the present one.
+    #[schema(value_type = Option<String>)]
+    pub(crate) host: Option<Host>,
+    /// Must be the present one.
+    #[schema(value_type = Option<u16>)]
+    pub(crate) port: Option<Port>,
+    /// How to sign in; `null` takes all credentials away.
+    #[schema(value_type = Option<String>)]
+    pub(crate) auth_method: Patch<AuthMethod>,
+    /// Account; `null` takes it away.
+    #[schema(value_type = Option<String>)]
+    pub(crate) username: Patch<UserName>,
+    /// New password; empty or absent keeps the present one.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub(crate) password: Option<SecretValue>,
+    /// Policy that its databases may inherit; `null` or empty takes it away.
+    #[schema(value_type = Option<String>)]
+    pub(crate) policy_id: Patch<PolicyId>,
+    /// Whether all its databases shall sign in as it does; their own credentials are deleted.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) apply_to_all_databases: bool,
+    /// Whether all its databases shall follow its policy.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) apply_policy_to_all_databases: bool,
+}
+
+impl FromFields for EngineChange {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let sign_in = SignInPatch::read(fields);
+        let flag = |name| fields.optional(name).unwrap_or(false);
+        Some(Self {
+            name: fields.changed("name"),
+            engine_type: fields.changed("engine_type"),
+            host: fields.changed("host"),
+            port: fields.changed("port"),
+            auth_method: sign_in.auth_method,
+            username: sign_in.username,
+            password: sign_in.password,
+            policy_id: fields.patch("policy_id"),
+            apply_to_all_databases: flag("apply_to_all_databases"),
+            apply_policy_to_all_databases: flag("apply_policy_to_all_databases"),
+        })
+    }
+}
+
+/// Which engines to list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EngineFilter {
+    /// Most engines in the answer, 1–1000; 100 when absent.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 1000)]
+    pub(crate) limit: usize,
+    /// Engines to pass over.
+    #[param(value_type = Option<u64>)]
+    pub(crate) offset: usize,
+    /// Text in name or host, whatever its case.
+    pub(crate) search: Option<String>,
+    /// Of this type.
+    #[param(value_type = Option<String>)]
+    pub(crate) engine_type: Option<EngineType>,
+}
+
+impl FromQuery for EngineFilter {
+    fn read(filters: &Filters<'_>) -> Option<Self> {
+        let limit = filters.number("limit", 1..=1000).unwrap_or(100);
+        let offset = filters.number("offset", 0..=u64::from(u32::MAX));
+        Some(Self {
+            limit: usize::try_from(limit).ok()?,
+            offset: usize::try_from(offset.unwrap_or(0)).ok()?,
+            search: filters.text("search").map(str::to_lowercase),
+            engine_type: filters.parsed("engine_type"),
+        })
+    }
+}
+
+/// A page of engines, by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EngineList {
+    /// The engines.
+    items: Vec<Engine>,
+    /// Engines that match, on all pages.
+    total: usize,
+    /// As asked.
+    limit: usize,
+    /// As asked.
+    offset: usize,
+    /// Rows that cannot be read.
+    damaged: Vec<Damaged>,
+}
+
+impl EngineList {
+    /// The answer to `filter`.
+    pub(crate) fn new(page: &EnginePage, filter: &EngineFilter) -> Self {
+        Self {
+            items: page.items.iter().map(Engine::from).collect(),
+            total: page.total,
+            limit: filter.limit,
+            offset: filter.offset,
+            damaged: page.damaged.iter().map(Damaged::from).collect(),
+        }
+    }
+}
+
+/// A registered engine, with its databases when they were asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EngineCreated {
+    /// The engine.
+    pub(crate) engine: Engine,
+    /// What the discovery found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) discovered_databases: Option<Vec<DiscoveredDatabase>>,
+    /// Why the discovery failed; the engine is registered all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) discovery_error: Option<String>,
+}
+
+/// A changed engine.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EngineChanged {
+    /// The engine.
+    engine: Engine,
+    /// Databases that sign in as it does now; only when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    databases_updated: Option<usize>,
+    /// Databases that follow its policy now; only when that was asked for and it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    databases_policy_updated: Option<usize>,
+}
+
+impl From<&EngineUpdate> for EngineChanged {
+    fn from(update: &EngineUpdate) -> Self {
+        Self {
+            engine: Engine::from(&update.engine.value),
+            databases_updated: update.signing_in_as_engine,
+            databases_policy_updated: update.following_its_policy,
+        }
+    }
+}
+
+/// What to remove beside an engine.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EngineRemoval {
+    /// Remove its databases too. Their backups stay.
+    #[param(value_type = Option<bool>)]
+    pub(crate) delete_databases: bool,
+    /// Must not be `true` while it has databases: this version keeps all backups.
+    #[param(value_type = Option<bool>)]
+    pub(crate) delete_backups: bool,
+}
+
+impl FromQuery for EngineRemoval {
+    fn read(filters: &Filters<'_>) -> Option<Self> {
+        Some(Self {
+            delete_databases: filters.flag("delete_databases"),
+            delete_backups: filters.flag("delete_backups"),
+        })
+    }
+}
+
+/// A removed engine.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EngineDeleted {
+    /// Always `true`.
+    deleted: bool,
+    /// Databases removed; only when `delete_databases` was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    databases_deleted: Option<usize>,
+    /// Backups removed, always none; only when `delete_backups` was sent too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backups_deleted: Option<BackupsDeleted>,
+}
+
+/// Backups that were removed.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct BackupsDeleted {
+    /// Files.
+    deleted_files: usize,
+    /// Lines of the history.
+    deleted_records: usize,
+    /// What could not be removed.
+    errors: Vec<String>,
+}
+
+impl EngineDeleted {
+    /// The answer to `removal`, which removed this many databases.
+    pub(crate) fn after(removal: &EngineRemoval, databases: usize) -> Self {
+        let both = removal.delete_databases && removal.delete_backups;
+        Self {
+            deleted: true,
+            databases_deleted: removal.delete_databases.then_some(databases),
+            backups_deleted: both.then(BackupsDeleted::default),
+        }
+    }
+}

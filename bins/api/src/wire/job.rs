@@ -1,0 +1,358 @@
+//! Jobs on the wire.
+
+use dilux_core::model::{
+    self, Backup, BackupStatus, DatabaseId, JobState, RestoreWork, Tier, Trigger, Work,
+};
+use dilux_core::repository::Cursor;
+use dilux_core::transfer::Failure;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::{JobPage, Started};
+use crate::input::{Filters, FromQuery};
+
+/// How far a running job is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Progress {
+    /// Bytes of the dump moved so far.
+    plain_bytes: u64,
+    /// Bytes stored so far.
+    stored_bytes: u64,
+    /// Bytes of the dump a second.
+    bytes_per_second: u64,
+}
+
+/// What the comparison of a restored database with its source found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Comparison {
+    /// Whether the two are equal.
+    equal: bool,
+    /// Tables compared.
+    tables: u64,
+    /// Rows compared.
+    rows: u64,
+    /// What differs, a sentence each.
+    differences: Vec<String>,
+}
+
+/// What a restore job restores.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Restore {
+    /// From this backup.
+    backup_id: String,
+    /// Onto this engine.
+    target_engine_id: String,
+    /// Into this new database.
+    target_database: String,
+    /// Whether the result is compared with the live source.
+    compare_with_source: bool,
+    /// What that found.
+    comparison: Option<Comparison>,
+}
+
+/// One owed piece of work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Job {
+    /// Id.
+    id: String,
+    /// `backup` or `restore`.
+    #[schema(example = "backup")]
+    kind: &'static str,
+    /// `pending`, `in_progress`, `completed`, `failed`, `cancelled` or `missed`.
+    #[schema(example = "in_progress")]
+    status: &'static str,
+    /// The state behind the status: also `running` and `retrying`.
+    #[schema(example = "running")]
+    state: &'static str,
+    /// What a running job is doing: `preparing`, `dumping`, `committing`, `restoring`, `checking`.
+    stage: Option<String>,
+    /// How far it is.
+    progress: Progress,
+    /// Database it belongs to.
+    database_id: String,
+    /// Label of the database when the job was booked.
+    database_name: String,
+    /// Type of its engine.
+    database_type: String,
+    /// The backup that it made or restores; `null` while it has not made it.
+    backup_id: Option<String>,
+    /// Attempts that ended.
+    attempts: u32,
+    /// `manual` or `scheduler`.
+    triggered_by: &'static str,
+    /// Tiers that the backup serves.
+    tiers: Vec<&'static str>,
+    /// Whether somebody wants it stopped.
+    cancel_requested: bool,
+    /// When it was booked.
+    created_at: String,
+    /// No worker starts it earlier.
+    not_before: String,
+    /// Start of the present or last attempt, as far as it is known.
+    started_at: Option<String>,
+    /// When it was over.
+    completed_at: Option<String>,
+    /// Why the last attempt failed.
+    error_message: Option<String>,
+    /// Kind of that failure.
+    error_kind: Option<String>,
+    /// The tool's last words.
+    error_detail: Option<String>,
+    /// What a restore job restores.
+    restore: Option<Restore>,
+}
+
+impl Job {
+    /// `job`, with the line of history of its backup where it is at hand.
+    pub(crate) fn new(job: &model::Job, line: Option<&Backup>) -> Self {
+        let failure = failure(&job.state);
+        let is_running = matches!(job.state, JobState::Running { .. });
+        let stage = job.progress.stage.filter(|_| is_running);
+        let backup_id = match (&job.work, &job.state) {
+            (Work::Backup(_), JobState::Completed { .. }) => Some(job.id.to_string()),
+            (Work::Backup(_), _) => None,
+            (Work::Restore(work), _) => Some(work.backup_id.to_string()),
+        };
+        let (kind, tiers, restore) = match &job.work {
+            Work::Backup(work) => ("backup", work.tiers.clone(), None),
+            Work::Restore(work) => ("restore", Vec::new(), Some(self::restore(job, work))),
+        };
+        Self {
+            id: job.id.to_string(),
+            kind,
+            status: status(&job.state),
+            state: job.state.as_str(),
+            stage: stage.and_then(|stage| super::enum_text(&stage)),
+            progress: Progress {
+                plain_bytes: job.progress.plain_bytes,
+                stored_bytes: job.progress.stored_bytes,
+                bytes_per_second: job.progress.bytes_per_second,
+            },
+            database_id: job.database_id.to_string(),
+            database_name: job.database_label.to_string(),
+            database_type: job.engine_type.to_string(),
+            backup_id,
+            attempts: job.attempts,
+            triggered_by: job.trigger.as_str(),
+            tiers: tiers.into_iter().map(Tier::as_str).collect(),
+            cancel_requested: job.cancel_requested,
+            created_at: job.created_at.to_string(),
+            not_before: job.not_before.to_string(),
+            started_at: started_at(job, line).map(|at| at.to_string()),
+            completed_at: completed_at(&job.state).map(|at| at.to_string()),
+            error_message: failure
+                .map(|failure| failure.message.clone())
+                .or_else(|| missed_reason(&job.state)),
+            error_kind: failure.and_then(|failure| super::enum_text(&failure.kind)),
+            error_detail: failure
+                .map(|failure| failure.detail.clone())
+                .filter(|detail| !detail.is_empty()),
+            restore,
+        }
+    }
+}
+
+fn restore(job: &model::Job, work: &RestoreWork) -> Restore {
+    Restore {
+        backup_id: work.backup_id.to_string(),
+        target_engine_id: work.target_engine.to_string(),
+        target_database: work.target_database.to_string(),
+        compare_with_source: work.compare_with_source,
+        comparison: job.comparison.as_ref().map(|found| Comparison {
+            equal: found.differences.is_empty(),
+            tables: found.tables,
+            rows: found.rows,
+            differences: found.differences.clone(),
+        }),
+    }
+}
+
+/// The state in the words of the Python product, and `missed`.
+fn status(state: &JobState) -> &'static str {
+    match state {
+        JobState::Pending => "pending",
+        JobState::Running { .. } | JobState::Retrying { .. } => "in_progress",
+        JobState::Completed { .. } => "completed",
+        JobState::Failed { .. } => "failed",
+        JobState::Cancelled { .. } => "cancelled",
+        JobState::Missed { .. } => "missed",
+    }
+}
+
+fn failure(state: &JobState) -> Option<&Failure> {
+    match state {
+        JobState::Retrying { last: failure } | JobState::Failed { failure, .. } => Some(failure),
+        _ => None,
+    }
+}
+
+fn missed_reason(state: &JobState) -> Option<String> {
+    match state {
+        JobState::Missed { reason, .. } => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+fn started_at(job: &model::Job, line: Option<&Backup>) -> Option<jiff::Timestamp> {
+    match job.state {
+        JobState::Running { since, .. } => Some(since),
+        _ => line.and_then(|line| line.started_at),
+    }
+}
+
+fn completed_at(state: &JobState) -> Option<jiff::Timestamp> {
+    match state {
+        JobState::Pending | JobState::Running { .. } | JobState::Retrying { .. } => None,
+        JobState::Completed { at }
+        | JobState::Failed { at, .. }
+        | JobState::Cancelled { at }
+        | JobState::Missed { at, .. } => Some(*at),
+    }
+}
+
+/// Which jobs to list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct JobFilter {
+    /// Where the page starts: `next_cursor` of an earlier one.
+    #[param(value_type = Option<String>)]
+    pub(crate) cursor: Option<Cursor>,
+    /// Most jobs in the answer, 1–100; 25 when absent.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 100)]
+    pub(crate) page_size: usize,
+    /// With this status.
+    pub(crate) status: Option<String>,
+    /// `backup` or `restore`.
+    pub(crate) kind: Option<String>,
+    /// Of this database.
+    #[param(value_type = Option<String>)]
+    pub(crate) database_id: Option<String>,
+    /// `manual` or `scheduler`.
+    #[param(value_type = Option<String>)]
+    pub(crate) triggered_by: Option<Trigger>,
+}
+
+impl FromQuery for JobFilter {
+    fn read(filters: &Filters<'_>) -> Option<Self> {
+        let one_of = |name: &str, allowed: &[&str]| {
+            let text = filters.text(name)?;
+            if allowed.contains(&text) {
+                Some(text.to_owned())
+            } else {
+                filters.problem(name, format!("must be one of {}", allowed.join(", ")));
+                None
+            }
+        };
+        let statuses = [
+            "pending",
+            "in_progress",
+            "completed",
+            "failed",
+            "cancelled",
+            "missed",
+        ];
+        let page_size = filters.number("page_size", 1..=100).unwrap_or(25);
+        Some(Self {
+            cursor: super::backup::read_cursor(filters),
+            page_size: usize::try_from(page_size).ok()?,
+            status: one_of("status", &statuses),
+            kind: one_of("kind", &["backup", "restore"]),
+            database_id: filters.text("database_id").map(str::to_owned),
+            triggered_by: filters.parsed("triggered_by"),
+        })
+    }
+}
+
+impl JobFilter {
+    /// Whether a job passes.
+    pub(crate) fn matches(&self, job: &model::Job) -> bool {
+        let kind = match job.work {
+            Work::Backup(_) => "backup",
+            Work::Restore(_) => "restore",
+        };
+        self.status
+            .as_deref()
+            .is_none_or(|text| text == status(&job.state))
+            && self.kind.as_deref().is_none_or(|text| text == kind)
+            && self
+                .database_id
+                .as_deref()
+                .is_none_or(|id| id == DatabaseId::as_str(&job.database_id))
+            && self.triggered_by.is_none_or(|who| who == job.trigger)
+    }
+}
+
+/// A page of jobs, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobList {
+    /// The jobs.
+    jobs: Vec<Job>,
+    /// Jobs in this answer.
+    count: usize,
+    /// Whether more may follow.
+    has_more: bool,
+    /// Where the next page starts.
+    next_cursor: Option<String>,
+}
+
+impl From<JobPage> for JobList {
+    fn from(page: JobPage) -> Self {
+        Self {
+            count: page.jobs.len(),
+            has_more: page.next.is_some(),
+            next_cursor: page.next.map(|cursor| cursor.to_text()),
+            jobs: page.jobs.iter().map(|job| Job::new(job, None)).collect(),
+        }
+    }
+}
+
+/// A job that was told to stop.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobCancelled {
+    /// What happens now.
+    message: String,
+    /// The job.
+    job: Job,
+}
+
+impl From<&model::Job> for JobCancelled {
+    fn from(job: &model::Job) -> Self {
+        let message = if job.is_terminal() {
+            "Job cancelled"
+        } else {
+            "The worker stops the job at its next heartbeat"
+        };
+        Self {
+            message: message.to_owned(),
+            job: Job::new(job, None),
+        }
+    }
+}
+
+/// A backup that was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackupQueued {
+    /// What happened.
+    #[schema(example = "Backup job queued")]
+    message: String,
+    /// The job to watch.
+    job_id: String,
+    /// Message that rings for a new job; `null` for one that was there.
+    queue_message_id: Option<String>,
+}
+
+impl From<Started> for BackupQueued {
+    fn from(started: Started) -> Self {
+        let message = match (started.is_new, started.job.backup_status()) {
+            (true, _) => "Backup job queued",
+            (false, BackupStatus::Pending) => "A backup of this database is queued already",
+            (false, BackupStatus::InProgress) => "A backup of this database is running already",
+            (false, _) => "This Idempotency-Key started this job, which is over",
+        };
+        Self {
+            message: message.to_owned(),
+            job_id: started.job.id.to_string(),
+            queue_message_id: started.message_id,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Stores that fail when a test says so.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use dilux_core::secret::{SecretName, SecretStore, SecretValue};
+use dilux_core::storage::{
+    Continuation, ETag, EntityKey, Page, Query, StorageError, StorageErrorKind, StorageResult,
+    StoredEntity, TableName, TableOperation, TableStore,
+};
+
+/// What fails.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// All tables.
+    pub(crate) tables_are_down: AtomicBool,
+    /// Writes of secrets.
+    pub(crate) secrets_are_down: AtomicBool,
+    /// Writes to this table.
+    pub(crate) broken_table: Mutex<Option<&'static str>>,
+}
+
+impl Faults {
+    pub(crate) fn break_table(&self, name: &'static str) {
+        *self.broken_table.lock().unwrap() = Some(name);
+    }
+
+    pub(crate) fn mend(&self) {
+        *self.broken_table.lock().unwrap() = None;
+        self.tables_are_down.store(false, Ordering::SeqCst);
+        self.secrets_are_down.store(false, Ordering::SeqCst);
+    }
+
+    fn down() -> StorageError {
+        StorageError::new(StorageErrorKind::Unavailable, "reach store", "switched off")
+    }
+
+    fn check_tables(&self) -> StorageResult<()> {
+        if self.tables_are_down.load(Ordering::SeqCst) {
+            Err(Self::down())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_write(&self, table: &TableName) -> StorageResult<()> {
+        self.check_tables()?;
+        match *self.broken_table.lock().unwrap() {
+            Some(name) if name == table.as_str() => Err(Self::down()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Tables that fail on demand.
+#[derive(Debug)]
+pub(crate) struct FaultyTables {
+    inner: Arc<dyn TableStore>,
+    faults: Arc<Faults>,
+}
+
+impl FaultyTables {
+    pub(crate) fn new(inner: Arc<dyn TableStore>, faults: Arc<Faults>) -> Self {
+        Self { inner, faults }
+    }
+}
+
+#[async_trait]
+impl TableStore for FaultyTables {
+    async fn create_table(&self, table: &TableName) -> StorageResult<()> {
+        self.faults.check_tables()?;
+        self.inner.create_table(table).await
+    }
+
+    async fn get(&self, table: &TableName, key: &EntityKey) -> StorageResult<Option<StoredEntity>> {
+        self.faults.check_tables()?;
+        self.inner.get(table, key).await
+    }
+
+    async fn query(
+        &self,
+        table: &TableName,
+        query: &Query,
+        from: Option<&Continuation>,
+    ) -> StorageResult<Page> {
+        self.faults.check_tables()?;
+        self.inner.query(table, query, from).await
+    }
+
+    async fn write(
+        &self,
+        table: &TableName,
+        operation: TableOperation,
+    ) -> StorageResult<Option<ETag>> {
+        self.faults.check_write(table)?;
+        self.inner.write(table, operation).await
+    }
+
+    async fn write_batch(
+        &self,
+        table: &TableName,
+        operations: Vec<TableOperation>,
+    ) -> StorageResult<Vec<Option<ETag>>> {
+        self.faults.check_write(table)?;
+        self.inner.write_batch(table, operations).await
+    }
+}
+
+/// Secrets that cannot be written on demand.
+#[derive(Debug)]
+pub(crate) struct FaultySecrets {
+    inner: Arc<dyn SecretStore>,
+    faults: Arc<Faults>,
+}
+
+impl FaultySecrets {
+    pub(crate) fn new(inner: Arc<dyn SecretStore>, faults: Arc<Faults>) -> Self {
+        Self { inner, faults }
+    }
+}
+
+#[async_trait]
+impl SecretStore for FaultySecrets {
+    async fn set(&self, name: &SecretName, value: &SecretValue) -> StorageResult<()> {
+        if self.faults.secrets_are_down.load(Ordering::SeqCst) {
+            return Err(Faults::down());
+        }
+        self.inner.set(name, value).await
+    }
+
+    async fn get(&self, name: &SecretName) -> StorageResult<Option<SecretValue>> {
+        self.inner.get(name).await
+    }
+
+    async fn delete(&self, name: &SecretName) -> StorageResult<()> {
+        self.inner.delete(name).await
+    }
+
+    async fn list(&self) -> StorageResult<Vec<SecretName>> {
+        self.inner.list().await
+    }
+}

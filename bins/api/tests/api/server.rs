@@ -1,0 +1,119 @@
+//! A database server that is only played: it knows one password, lists what a test says, and
+//! remembers who came to it with what.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dilux_core::model::{DatabaseName, EngineType, Fingerprint, ServerIdentity};
+use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
+use dilux_drivers::{
+    DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, Tools,
+};
+
+/// The password that it accepts.
+pub(crate) const PASSWORD: &str = "open sesame";
+
+/// The server.
+#[derive(Debug, Default)]
+pub(crate) struct PlayedServer {
+    /// What it lists: name, and whether it belongs to the server.
+    pub(crate) databases: Mutex<Vec<(&'static str, bool)>>,
+    /// Where clients meant to go, with which password.
+    pub(crate) visits: Mutex<Vec<(String, String)>>,
+}
+
+impl PlayedServer {
+    /// Drivers of two engine types that all lead here; SQL Server has none, as in this version.
+    pub(crate) fn drivers(self: &Arc<Self>) -> Drivers {
+        let driver = |engine_type| -> Arc<dyn Driver> {
+            Arc::new(PlayedDriver {
+                engine_type,
+                server: self.clone(),
+            })
+        };
+        let drivers = vec![driver(EngineType::MySql), driver(EngineType::PostgreSql)];
+        Drivers::of(drivers, Tools::default())
+    }
+
+    fn admit(&self, target: &Target) -> Result<(), Failure> {
+        let password = target.credentials.password.expose().to_owned();
+        let is_right = password == PASSWORD;
+        let address = format!("{}:{}", target.host, target.port);
+        self.visits.lock().unwrap().push((address, password));
+        if is_right {
+            Ok(())
+        } else {
+            Err(Failure::new(
+                FailureKind::Authentication,
+                format!("the server refused user '{}'", target.credentials.username),
+            ))
+        }
+    }
+}
+
+#[derive(Debug)]
+struct PlayedDriver {
+    engine_type: EngineType,
+    server: Arc<PlayedServer>,
+}
+
+fn not_played() -> Failure {
+    Failure::new(FailureKind::Internal, "the API does not dump or restore")
+}
+
+#[async_trait]
+impl Driver for PlayedDriver {
+    fn engine_type(&self) -> EngineType {
+        self.engine_type
+    }
+
+    async fn probe(
+        &self,
+        target: &Target,
+        database: Option<&DatabaseName>,
+    ) -> Result<Probe, Failure> {
+        self.server.admit(target)?;
+        let databases = self.server.databases.lock().unwrap();
+        let is_unknown = database.is_some_and(|wanted| {
+            !databases.is_empty() && databases.iter().all(|(name, _)| *name != wanted.as_str())
+        });
+        if is_unknown {
+            return Err(Failure::new(
+                FailureKind::UnknownDatabase,
+                "there is no such database",
+            ));
+        }
+        Ok(Probe {
+            server: ServerIdentity {
+                flavour: "played".to_owned(),
+                version: "1.0".to_owned(),
+            },
+            latency: Duration::from_millis(1),
+        })
+    }
+
+    async fn discover(&self, target: &Target) -> Result<Vec<DiscoveredDatabase>, Failure> {
+        self.server.admit(target)?;
+        let databases = self.server.databases.lock().unwrap();
+        Ok(databases
+            .iter()
+            .map(|(name, is_system)| DiscoveredDatabase {
+                name: name.parse().unwrap(),
+                is_system: *is_system,
+            })
+            .collect())
+    }
+
+    async fn dump(&self, _: &Target, _: &DatabaseName) -> Result<RunningDump, Failure> {
+        Err(not_played())
+    }
+
+    async fn restore(&self, _: &Target, _: &RestorePlan) -> Result<Box<dyn RestoreSink>, Failure> {
+        Err(not_played())
+    }
+
+    async fn fingerprint(&self, _: &Target, _: &DatabaseName) -> Result<Fingerprint, Failure> {
+        Err(not_played())
+    }
+}

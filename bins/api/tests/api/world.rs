@@ -1,0 +1,189 @@
+//! An API under test: the real router over the embedded store, a clock that tests move, ids that
+//! repeat, and a database server that is only played.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, Response};
+use dilux_api::{BootstrapToken, Context, router};
+use dilux_core::clock::{ManualClock, SharedClock};
+use dilux_core::config::Settings;
+use dilux_core::installation::Installation;
+use dilux_core::random::{Random, SharedRandom};
+use dilux_core::secret::SecretValue;
+use dilux_core::storage::{self, Profile};
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::faults::{Faults, FaultySecrets, FaultyTables};
+use crate::server::PlayedServer;
+
+/// The token that opens the API under test.
+pub(crate) const TOKEN: &str = "token-of-the-test";
+
+/// The instant at which every test begins.
+pub(crate) const START: &str = "2026-01-31T12:00:00Z";
+
+/// Random bytes that are the same in each run: a counter, spread.
+#[derive(Debug, Default)]
+struct CountingRandom(AtomicU64);
+
+impl Random for CountingRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let count = self.0.fetch_add(1, Ordering::Relaxed);
+            let mixed = (count + 1)
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                .rotate_left(29);
+            chunk.copy_from_slice(&mixed.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// An API under test.
+pub(crate) struct World {
+    router: Router,
+    pub(crate) installation: Installation,
+    pub(crate) clock: Arc<ManualClock>,
+    /// The server behind every engine.
+    pub(crate) server: Arc<PlayedServer>,
+    /// What fails.
+    pub(crate) faults: Arc<Faults>,
+    _directory: TempDir,
+}
+
+/// What the API answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Fails unless the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// Fails unless fields were refused; gives their names, sorted.
+    #[track_caller]
+    pub(crate) fn refused_fields(self) -> Vec<String> {
+        let body = self.expect(422);
+        let errors = body["errors"].as_array().unwrap();
+        assert!(
+            errors.iter().all(|error| error["reason"].is_string()),
+            "{body}"
+        );
+        let mut fields: Vec<String> = errors
+            .iter()
+            .map(|error| error["field"].as_str().unwrap().to_owned())
+            .collect();
+        fields.sort();
+        fields
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let store = format!("file://{}", directory.path().display());
+        let settings = Settings::read(&|name| match name {
+            "STORAGE_CONNECTION_STRING" => Some(store.clone()),
+            _ => None,
+        })
+        .unwrap();
+        let clock = Arc::new(ManualClock::new(START.parse().unwrap()));
+        let shared: SharedClock = clock.clone();
+        let random: SharedRandom = Arc::new(CountingRandom::default());
+        let faults = Arc::new(Faults::default());
+        let mut stores = storage::open(&settings, Profile::Interactive, &shared, &random).unwrap();
+        stores.tables = Arc::new(FaultyTables::new(stores.tables, faults.clone()));
+        stores.secrets = Arc::new(FaultySecrets::new(stores.secrets, faults.clone()));
+        let installation = Installation::new(Arc::new(settings), stores, shared, random);
+        installation.prepare().await.unwrap();
+        let server = Arc::new(PlayedServer::default());
+        let context = Context::new(installation.clone(), Arc::new(server.drivers()));
+        let token = BootstrapToken::of(&SecretValue::new(TOKEN));
+        Self {
+            router: router(context, token),
+            installation,
+            clock,
+            server,
+            faults,
+            _directory: directory,
+        }
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            bytes,
+        }
+    }
+
+    /// Sends a request with the token and these headers.
+    pub(crate) async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost:7071")
+            .header("authorization", format!("Bearer {TOKEN}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call_with(Method::GET, path, &[], None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call_with(Method::POST, path, &[], Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call_with(Method::PUT, path, &[], Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call_with(Method::DELETE, path, &[], None).await
+    }
+
+    /// Posts bytes that need not be JSON.
+    pub(crate) async fn post_bytes(&self, path: &str, bytes: Vec<u8>) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header("host", "localhost:7071")
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .body(Body::from(bytes));
+        self.send(request.unwrap()).await
+    }
+}
