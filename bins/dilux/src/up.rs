@@ -17,10 +17,11 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     telemetry::start(&settings);
     let shutdown = service::shutdown_on_signal()?;
     // The services share nothing but storage here too; only their patience differs.
-    let worker = Installation::open(settings.clone(), Profile::Worker).await?;
+    let worker = Installation::open(settings.clone(), Profile::Worker)?;
     let interactive = Installation::open(settings, Profile::Interactive)?;
     worker.prepare().await?;
     let drivers = Arc::new(Drivers::discover(&worker.settings).await);
+    dilux_api::check_address(worker.settings.api_address)?;
     let listener = tokio::net::TcpListener::bind(worker.settings.api_address)
         .await
         .with_context(|| format!("listen on {}", worker.settings.api_address))?;
