@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use dilux_core::clock::{Clock, SystemClock};
 use dilux_core::secret::SecretValue;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use client::Client;
@@ -110,6 +111,20 @@ async fn register(
     arguments: &Arguments,
 ) -> anyhow::Result<String> {
     let engine_id = register_engine(client, subject, arguments.replace).await?;
+    let known = client
+        .get(&["databases"], &[("engine_id", &engine_id)])
+        .await?;
+    let known = find(&known["databases"], |found| {
+        found["database_name"] == subject.database
+    });
+    if let Some(id) = known {
+        if let Some(compression) = &arguments.compression {
+            client
+                .put(&["databases", &id], &json!({ "compression": compression }))
+                .await?;
+        }
+        return Ok(id);
+    }
     let mut body = json!({
         "name": subject.database,
         "database_type": subject.engine_type,
@@ -122,16 +137,6 @@ async fn register(
     });
     if let Some(compression) = &arguments.compression {
         body["compression"] = json!(compression);
-    }
-    let known = client
-        .get(&["databases"], &[("engine_id", &engine_id)])
-        .await?;
-    let known = find(&known["databases"], |found| {
-        found["database_name"] == subject.database
-    });
-    if let Some(id) = known {
-        client.put(&["databases", &id], &body).await?;
-        return Ok(id);
     }
     let created = client.post(&["databases"], &body).await?;
     text(&created["database"]["id"])
@@ -216,7 +221,10 @@ async fn finish(client: &Client, booked: &Value, what: &str) -> anyhow::Result<(
     loop {
         let job = client.get(&["jobs", &id], &[]).await?;
         match job["status"].as_str() {
-            Some("completed") => return Ok((job, begin.elapsed().as_secs_f64())),
+            Some("completed") => {
+                let seconds = duration(&job).unwrap_or_else(|| begin.elapsed().as_secs_f64());
+                return Ok((job, seconds));
+            }
             Some("pending") if begin.elapsed() > PICK_UP_LIMIT => {
                 bail!("{what} waits for a worker: is a processor running? Job {id}")
             }
@@ -224,6 +232,16 @@ async fn finish(client: &Client, booked: &Value, what: &str) -> anyhow::Result<(
             _ => bail!("{what} did not succeed: {}. Job {id}", reason(&job)),
         }
     }
+}
+
+/// The seconds between a job's start and end, by its worker's clock.
+fn duration(job: &Value) -> Option<f64> {
+    let at = |key: &str| job[key].as_str()?.parse::<Timestamp>().ok();
+    Some(
+        at("completed_at")?
+            .duration_since(at("started_at")?)
+            .as_secs_f64(),
+    )
 }
 
 fn reason(job: &Value) -> String {

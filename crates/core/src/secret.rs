@@ -1,5 +1,7 @@
 //! Secrets: a value type that cannot be printed, and the port to where they are kept.
 
+pub mod key_vault;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -3,8 +3,8 @@
 mod create;
 mod dump;
 mod fingerprint;
-mod header;
 mod restore;
+mod script;
 mod session;
 mod words;
 

@@ -16,7 +16,7 @@ pub(super) struct Outcome {
     pub(super) plain_bytes: u64,
     /// Bytes in the store.
     pub(super) stored_bytes: u64,
-    /// From the request to the end, as a client sees it.
+    /// From the start of the job to its end.
     pub(super) backup_seconds: f64,
     pub(super) restored_as: Option<String>,
     pub(super) restore_seconds: Option<f64>,

@@ -28,6 +28,10 @@ pub use config::{AzureAuth, AzureConfig, AzureEndpoints, AzureTimeouts};
 pub use queue::AzureQueueStore;
 pub use table::AzureTableStore;
 
+pub(crate) use credential::{client_options, token_credential};
+pub(crate) use failure::Failure;
+pub(crate) use transport::connect as http_transport;
+
 /// The three stores of an account.
 #[derive(Debug, Clone)]
 pub struct AzureStorage {

@@ -7,13 +7,14 @@ use super::azure::{AzureAuth, AzureConfig, AzureEndpoints, AzureStorage};
 use super::embedded::EmbeddedStore;
 use super::{
     BlobStore, LimitedBlobStore, LimitedQueueStore, LimitedTableStore, QueueStore, RetryPolicy,
-    RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore, StorageError,
-    StorageErrorKind, StorageResult, TableStore,
+    RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore, StorageResult,
+    TableStore,
 };
 use crate::clock::SharedClock;
 use crate::config::{SecretSetting, Settings, StorageSetting};
 use crate::random::SharedRandom;
 use crate::secret::SecretStore;
+use crate::secret::key_vault::KeyVaultStore;
 
 /// The four stores of an installation, limits enforced and retries in place.
 #[derive(Debug, Clone)]
@@ -102,12 +103,8 @@ pub fn open(
     };
     let secrets: Arc<dyn SecretStore> = match &settings.secrets {
         SecretSetting::Embedded { directory } => embedded(directory)?,
-        SecretSetting::KeyVault { .. } => {
-            return Err(StorageError::new(
-                StorageErrorKind::Invalid,
-                "open secrets",
-                "Key Vault cannot be used yet; set DILUX_SECRETS_DIRECTORY",
-            ));
+        SecretSetting::KeyVault { url, identity } => {
+            Arc::new(KeyVaultStore::connect(url, identity)?)
         }
     };
     Ok(wrap(bare, secrets, profile.policy(), random))

@@ -3,6 +3,11 @@
 #![cfg(test)]
 
 mod conformance;
+mod faults;
+mod identity;
+mod key_vault;
+mod signing;
+mod transport;
 
 use std::sync::Arc;
 

@@ -2,16 +2,20 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dilux_core::model::DatabaseTraits;
+use dilux_core::model::{DatabaseTraits, ToolIdentity};
+use dilux_core::random::{SystemRandom, hex_text};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
 use super::create::Created;
-use super::header::Header;
+use super::script::Script;
 use super::words::WORDS;
 use super::{PostgreSqlDriver, ServerRow, server_version};
 use crate::driver::{RestorePlan, Target};
 use crate::process::{ToolEnd, ToolRestore};
-use crate::tools::Version;
+use crate::tools::{Tool, Version};
+
+/// Versions of `psql` since which it has a mode without client commands, by major version.
+const RESTRICTED_MODE: [&[u32]; 6] = [&[18], &[17, 6], &[16, 10], &[15, 14], &[14, 19], &[13, 22]];
 
 /// Creates the database and starts `psql` on it.
 pub(super) async fn start(
@@ -28,18 +32,7 @@ pub(super) async fn start(
     }
     let session = driver.session(target);
     let client = session.client()?;
-    if let Some(writer) = Version::parse(&plan.tool.version)
-        && client.version.major() < writer.major()
-    {
-        let (name, needed) = (&client.identity.name, writer.major());
-        return Err(Failure::new(
-            FailureKind::ToolTooOld,
-            format!(
-                "the backup was written by pg_dump {writer}, the newest {name} here is {}; install the package postgresql-client-{needed}",
-                client.version
-            ),
-        ));
-    }
+    check_client(client, &plan.tool)?;
     let server: ServerRow = session.maintenance_row(ServerRow::QUERY).await?;
     let server_major = server_version(&server.version)?.major();
     let created = Created::new(driver, target, (&plan.database, &plan.traits)).await?;
@@ -54,24 +47,48 @@ pub(super) async fn start(
         Ok(tool) => Ok(Box::new(Restore {
             tool,
             created,
-            header: Header::new(server_major),
+            script: Script::new(server_major, &hex_text(&SystemRandom, 32)),
             traits: plan.traits.clone(),
         })),
         Err(failure) => Err(created.drop_database(failure).await),
     }
 }
 
+/// The client must read what the dump tool wrote, and must know the mode that keeps commands in a
+/// dump from being run here.
+fn check_client(client: &Tool, writer: &ToolIdentity) -> Result<(), Failure> {
+    let writer_major = Version::parse(&writer.version).map_or(0, |writer| writer.major());
+    let major = client.version.major();
+    let restricts = match RESTRICTED_MODE.iter().find(|since| since[0] == major) {
+        Some(since) => client.version >= Version::of(since),
+        None => major > RESTRICTED_MODE[0][0],
+    };
+    if major >= writer_major && restricts {
+        return Ok(());
+    }
+    let name = &client.identity.name;
+    Err(Failure::new(
+        FailureKind::ToolTooOld,
+        format!(
+            "the newest {name} here is {}, which cannot restore this backup of pg_dump {} safely; install the latest minor version of the package postgresql-client-{}",
+            client.version,
+            writer.version,
+            writer_major.max(major),
+        ),
+    ))
+}
+
 struct Restore {
     // Before `created`: the tool must be gone when its database is dropped.
     tool: ToolRestore,
     created: Created,
-    header: Header,
+    script: Script,
     traits: DatabaseTraits,
 }
 
 impl Restore {
     async fn end(&mut self) -> Result<(), Failure> {
-        let rest = self.header.rest();
+        let rest = self.script.rest();
         self.tool.write(&rest).await?;
         self.tool.finish().await?;
         self.created.complete(&self.traits).await
@@ -81,12 +98,12 @@ impl Restore {
 #[async_trait]
 impl RestoreSink for Restore {
     async fn write(&mut self, bytes: Bytes) -> Result<(), Failure> {
-        let bytes = self.header.pass(bytes);
-        if bytes.is_empty() {
-            Ok(())
-        } else {
-            self.tool.write(&bytes).await
+        for piece in self.script.pass(bytes) {
+            if !piece.is_empty() {
+                self.tool.write(&piece).await?;
+            }
         }
+        Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), Failure> {

@@ -223,10 +223,11 @@ fn code_and_message(body: &str) -> (String, String) {
             .unwrap_or(message)
             .as_str()
             .unwrap_or_default();
-        return (
-            error["code"].as_str().unwrap_or_default().to_owned(),
-            text.to_owned(),
-        );
+        // Key Vault says Conflict or Forbidden there, and what it means in an inner error.
+        let code = error["innererror"]["code"]
+            .as_str()
+            .or(error["code"].as_str());
+        return (code.unwrap_or_default().to_owned(), text.to_owned());
     }
     (
         element(body, "Code").to_owned(),

@@ -3,17 +3,20 @@
 use std::num::NonZero;
 use std::ops::Range;
 
+use azure_core::http::headers::HeaderName;
 use azure_storage_blob::BlobClient;
 use azure_storage_blob::models::{
     BlobClientDownloadOptions, BlobClientGetPropertiesOptions, BlobClientGetPropertiesResultHeaders,
 };
 use bytes::Bytes;
 
-use super::{missing_or, wire_etag};
+use super::{missing, missing_or, wire_etag};
 use crate::storage::azure::failure::Failure;
 use crate::storage::{ETag, StorageError, StorageErrorKind, StorageResult};
 
 const OPERATION: &str = "read blob";
+
+const CONTENT_RANGE: HeaderName = HeaderName::from_static("content-range");
 
 /// Room for ranges up to this size is made before anything is known of the blob.
 const TRUSTED_LENGTH: u64 = 64 * 1024 * 1024;
@@ -48,14 +51,16 @@ pub(super) async fn read(
         Err(failure) => return Err(missing_or(failure, client, OPERATION).await),
     };
     if read == buffer.len() {
-        Ok(buffer.into())
-    } else {
-        // The service cuts a range at the blob's end.
-        Err(outside(
-            &range,
-            Some(range.start + u64::try_from(read).unwrap_or(u64::MAX)),
-        ))
+        return Ok(buffer.into());
     }
+    // The service cuts a range at the blob's end; anything else is a broken answer.
+    check(client, &range, version).await?;
+    let message = format!("{read} of {length} bytes came");
+    Err(StorageError::new(
+        StorageErrorKind::Unavailable,
+        OPERATION,
+        message,
+    ))
 }
 
 async fn download(
@@ -71,7 +76,18 @@ async fn download(
         range: Some(range.clone().into()),
         ..Default::default()
     };
-    Ok(client.download_into(buffer, Some(options)).await?.len)
+    let answer = client.download_into(buffer, Some(options)).await?;
+    let sent = answer
+        .headers
+        .get_optional_str(&CONTENT_RANGE)
+        .unwrap_or_default();
+    if sent.starts_with(&format!("bytes {}-", range.start)) {
+        Ok(answer.len)
+    } else {
+        Err(Failure::Unreadable(
+            "the answer is not the range that was asked for".to_owned(),
+        ))
+    }
 }
 
 /// Checks existence, version and length without reading.
@@ -86,7 +102,7 @@ async fn check(
     };
     let size = async {
         let found = client.get_properties(Some(options)).await?;
-        Ok(found.content_length()?.unwrap_or_default())
+        found.content_length()?.ok_or_else(|| missing("length"))
     };
     let size = size
         .await
