@@ -6,6 +6,7 @@ mod conformance;
 mod faults;
 mod identity;
 mod key_vault;
+mod leaks;
 mod signing;
 mod transport;
 

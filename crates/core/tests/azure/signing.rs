@@ -104,7 +104,7 @@ async fn a_foreign_key_is_denied_by_each_service_and_not_shown() {
 }
 
 /// An account SAS for all three services, valid until long after.
-fn account_sas() -> String {
+pub(crate) fn account_sas() -> String {
     let (version, services, types) = ("2022-11-02", "bqt", "sco");
     let (permissions, expiry, protocol) = ("rwdlacup", "2099-01-01T00:00:00Z", "https,http");
     let text = [
@@ -133,7 +133,7 @@ fn account_sas() -> String {
         .finish()
 }
 
-fn sas_config(azurite: &Azurite, signature: &str) -> AzureConfig {
+pub(crate) fn sas_config(azurite: &Azurite, signature: &str) -> AzureConfig {
     config(&format!(
         "BlobEndpoint={};QueueEndpoint={};TableEndpoint={};SharedAccessSignature={signature}",
         azurite.blob_endpoint(),

@@ -1,6 +1,7 @@
 //! The suite for [`TableStore`].
 
 mod batches;
+mod comparisons;
 mod filters;
 mod limits;
 mod pages;
@@ -11,8 +12,8 @@ mod versions;
 use std::sync::Arc;
 
 use dilux_core::storage::{
-    Continuation, ETag, Entity, EntityKey, Filter, Query, StoredEntity, TableName, TableOperation,
-    TableStore, Value,
+    Comparison, Continuation, ETag, Entity, EntityKey, Filter, Property, Query, StoredEntity,
+    TableName, TableOperation, TableStore, Value,
 };
 
 use super::{Gaps, Report, unique};
@@ -23,7 +24,8 @@ pub async fn table_store(store: Arc<dyn TableStore>, gaps: &Gaps) -> anyhow::Res
     let mut report = Report::new("table_store");
     rows::run(&bench, &mut report).await;
     versions::run(&bench, &mut report).await;
-    filters::run(&bench, gaps, &mut report).await;
+    comparisons::run(&bench, gaps, &mut report).await;
+    filters::run(&bench, &mut report).await;
     pages::run(&bench, &mut report).await;
     batches::run(&bench, &mut report).await;
     limits::run(&bench, &mut report).await;
@@ -96,6 +98,10 @@ impl Bench {
         let keys: Vec<_> = rows.into_iter().map(|row| row.entity.key.row).collect();
         Ok(keys.join(" "))
     }
+}
+
+fn compare(name: &str, comparison: Comparison, value: Value) -> Filter {
+    Filter::compare(Property::Named(name.to_owned()), comparison, value)
 }
 
 fn key(partition: &str, row: &str) -> EntityKey {

@@ -62,10 +62,17 @@ impl Refusal {
         let headers = response.headers();
         let body = String::from_utf8_lossy(response.body().as_ref());
         let (code, sentence) = code_and_message(&body);
+        let status = u16::from(response.status());
+        // Where the credentials are the matter, the service quotes what was signed.
+        let is_quoting = matches!(status, 401 | 403) || sentence.contains("sig=");
         Self {
-            status: u16::from(response.status()),
+            status,
             code: headers.get_optional_string(&ERROR_CODE).unwrap_or(code),
-            sentence: first_line(&sentence),
+            sentence: if is_quoting {
+                String::new()
+            } else {
+                first_line(&sentence)
+            },
             request_id: headers.get_optional_string(&REQUEST_ID).unwrap_or_default(),
             retry_after: retry_after(headers),
         }
@@ -107,7 +114,6 @@ impl Refusal {
             ..
         } = self;
         match kind {
-            // Azure's own sentence quotes what was signed, so it is left out.
             StorageErrorKind::Denied => format!(
                 "Azure refused the credentials ({status} {code}); check the key or SAS, the roles \
                  of the identity, the account's firewall, and this machine's clock"

@@ -170,6 +170,37 @@ fn addresses_that_are_odd_or_hold_secrets_are_refused() {
     refuse("https://acme1.blob.core.windows.net/?sv=CANARY", "sig=");
 }
 
+proptest::proptest! {
+    /// However a key is mangled or misplaced, an error shows no piece of it.
+    #[test]
+    fn no_piece_of_a_key_is_shown(
+        before in "[A-Za-z;= ]{0,12}",
+        key in "[A-Za-z0-9+/]{24,64}={0,2}",
+        after in "[;=?& ]{0,3}[A-Za-z]{0,8}",
+    ) {
+        // A slash would make the rest of the key a path, and paths are shown.
+        let user = key.replace('/', "x");
+        let texts = [
+            format!("{before}{key}{after}"),
+            format!("AccountName=acme1;AccountKey={before}{key}{after}"),
+            format!("AccountName={key};AccountKey={before}"),
+            format!("AccountName=acme1;SharedAccessSignature={before}{key}{after}"),
+            format!("AccountName=acme1;AccountKey=AAAA;BlobEndpoint=https://{user}@h{after}"),
+            format!("https://acme1.blob.core.windows.net/{before}?{key}{after}"),
+        ];
+        for text in texts {
+            let shown = match parse(&text) {
+                Ok(config) => format!("{config:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            for piece in key.as_bytes().windows(12).chain(user.as_bytes().windows(12)) {
+                let piece = std::str::from_utf8(piece).unwrap();
+                proptest::prop_assert!(!shown.contains(piece), "{} shows {}", shown, piece);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_configuration_shows_no_secret() {
     for text in [

@@ -103,7 +103,8 @@ fn the_wait_that_a_server_asks_for_is_kept() {
 fn refused_credentials_tell_what_to_check_and_quote_nothing() {
     let body = "<Error><Code>AuthenticationFailed</Code><Message>String to sign was CANARY</Message>\
                 <AuthenticationErrorDetail>CANARY</AuthenticationErrorDetail></Error>";
-    let shown = error(Refusal::read(&answer(403, &[], body))).to_string();
+    let error = error(Refusal::read(&answer(403, &[], body)));
+    let shown = format!("{error} {error:?}");
     assert!(
         shown.contains("403 AuthenticationFailed") && shown.contains("check the key"),
         "{shown}"

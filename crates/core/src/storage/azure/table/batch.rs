@@ -242,6 +242,20 @@ mod tests {
         assert!(read(&response, 3).is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_the_reader_panic(
+            lines in proptest::collection::vec(
+                "(HTTP/1\\.1 [0-9]{0,4}|ETag:|--x|\\{\"odata.error\".*|[0-9]*:|.*)", 0..12),
+            count in 0_usize..3,
+        ) {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            if let Ok(versions) = read(&answer(&lines), count) {
+                proptest::prop_assert_eq!(versions.len(), count);
+            }
+        }
+    }
+
     #[test]
     fn a_refusal_names_the_write() {
         let response = answer(&[

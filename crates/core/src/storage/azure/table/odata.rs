@@ -190,6 +190,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_one_literal(value: String) {
+            let rendered = text(&Filter::partition(value.clone()));
+            let quoted = rendered.strip_prefix("PartitionKey eq '").unwrap();
+            let inside = quoted.strip_suffix('\'').unwrap();
+            // Without the doubled quotes none is left that could end the literal.
+            proptest::prop_assert!(!inside.replace("''", "").contains('\''));
+            proptest::prop_assert_eq!(inside.replace("''", "'"), value);
+        }
+    }
+
     #[test]
     fn parts_are_joined_in_parentheses() {
         let row = |comparison, value: &str| {
