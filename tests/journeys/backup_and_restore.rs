@@ -169,7 +169,7 @@ async fn a_new_database_gets_its_initial_backup_without_being_asked() {
         .unwrap();
     let _processor = home.start("dilux-processor").unwrap();
     let scheduler = home.start("dilux-scheduler").unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     let booked = loop {
         let jobs = client.get("/jobs").await.unwrap();
         if let Some(job) = jobs["jobs"].as_array().unwrap().first() {

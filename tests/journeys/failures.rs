@@ -338,7 +338,7 @@ async fn storage_that_falls_silent_in_the_middle_costs_nothing_but_time() {
         .unwrap();
     let processor = case.home.start("dilux-processor").unwrap();
     let job = case.client.back_up(&id).await.unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !processor.log().contains("job starts") {
         assert!(std::time::Instant::now() < deadline, "{}", processor.log());
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -33,7 +33,7 @@ async fn survive(home: &Home, client: &Client, database: &str, point: &str) {
     let job = client.back_up(database).await.unwrap();
     let crash = [("DILUX_CRASH_AT", point.to_owned())];
     let mut doomed = home.start_with("dilux-processor", &crash).unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while doomed.ended().unwrap().is_none() {
         assert!(
             std::time::Instant::now() < deadline,

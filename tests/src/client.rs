@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// Longest wait for a job to end.
-const JOB_LIMIT: Duration = Duration::from_secs(180);
+const JOB_LIMIT: Duration = Duration::from_mins(3);
 
 /// A signed-in caller.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl Client {
     pub fn new(port: u16, token: &str) -> Result<Self> {
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()?;
         Ok(Self {
             http,

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longest wait for a process to end after it was asked to.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 
 /// The path of a binary of this workspace, built beside the running test.
 pub fn binary(name: &str) -> Result<PathBuf> {
@@ -49,7 +49,7 @@ impl Service {
         variables: &BTreeMap<String, String>,
         home: &Path,
     ) -> Result<Self> {
-        let log = (0..)
+        let log = (0..1000)
             .map(|number| home.join(format!("{name}-{number}.log")))
             .find(|path| !path.exists())
             .context("name the log")?;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{Client, Service};
 
 /// Longest wait for a service to answer after its start.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Which adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

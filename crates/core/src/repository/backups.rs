@@ -8,8 +8,8 @@ use super::row::{Row, RowFault, RowReader, RowWriter};
 use super::timeline::{Cursor, Timeline};
 use crate::model::{Backup, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger};
 use crate::storage::{
-    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, TableName, TableOperation,
-    TableStore, Value,
+    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, TableName,
+    TableOperation, TableStore, Value,
 };
 use crate::transfer::Failure;
 
