@@ -4,6 +4,7 @@ pub mod azurite;
 pub mod conformance;
 pub mod mariadb;
 pub mod postgres;
+pub mod proxy;
 pub mod samples;
 mod server_process;
 pub mod transfer;

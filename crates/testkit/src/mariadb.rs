@@ -1,6 +1,7 @@
 //! A throwaway MariaDB server on a free loopback port, with password authentication.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,7 +11,9 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::postgres::{credentials, loopback, port};
-use crate::server_process::{Account, ServerProcess, free_port, new_command, open_directory, run};
+use crate::server_process::{
+    Account, ServerProcess, cached, free_port, new_command, open_directory, run,
+};
 
 /// Its administrator.
 pub const ADMIN: &str = "dilux_admin";
@@ -54,15 +57,7 @@ impl MariaDbServer {
         let account = Account::unprivileged()?;
         let directory = open_directory()?;
         let home = account.directory(directory.path(), "server")?;
-        let mut initialise = account.command(&installed("mariadb-install-db")?);
-        initialise
-            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
-            .args(["--skip-test-db", "--innodb-log-file-size=16M"])
-            .arg(format!("--datadir={}", home.join("data").display()))
-            // Two that start at once would delete each other's temporary tables.
-            .arg(format!("--tmpdir={}", home.display()))
-            .current_dir(&home);
-        run(&mut initialise, "initialise a MariaDB server")?;
+        account.copy_of(&template(account)?, &home.join("data"))?;
         let first_words = home.join("first-words.sql");
         std::fs::write(&first_words, create_administrator())?;
         account.own(&first_words)?;
@@ -114,7 +109,13 @@ impl MariaDbServer {
     pub fn execute(&self, database: &str, sql: &str) -> Result<String> {
         let mut client = new_command(&installed("mariadb")?)
             .env("MYSQL_PWD", PASSWORD)
-            .args(["--no-defaults", "--batch", "--raw", "--skip-column-names"])
+            .args([
+                "--no-defaults",
+                "--batch",
+                "--raw",
+                "--skip-column-names",
+                "--binary-mode",
+            ])
             .args([
                 "--host=127.0.0.1",
                 "--protocol=tcp",
@@ -179,6 +180,29 @@ fn launch(
         .args(options)
         .current_dir(home);
     ServerProcess::start(command, "ready for connections", Signal::TERM)
+}
+
+/// A data directory as the server's own script makes it, made once for each version of the server:
+/// that takes seconds.
+fn template(account: Account) -> Result<PathBuf> {
+    let server = std::fs::metadata(installed("mariadbd")?)?;
+    cached(
+        &format!("mariadb-{}-{}", server.len(), server.mtime()),
+        || {
+            let directory = open_directory()?;
+            let home = account.directory(directory.path(), "server")?;
+            let mut initialise = account.command(&installed("mariadb-install-db")?);
+            initialise
+                .args(["--no-defaults", "--auth-root-authentication-method=normal"])
+                .args(["--skip-test-db", "--innodb-log-file-size=16M"])
+                .arg(format!("--datadir={}", home.join("data").display()))
+                // Two that start at once would delete each other's temporary tables.
+                .arg(format!("--tmpdir={}", home.display()))
+                .current_dir(&home);
+            run(&mut initialise, "initialise a MariaDB server")?;
+            Ok((directory, home.join("data")))
+        },
+    )
 }
 
 /// Statements of one line each, as an init file wants them.

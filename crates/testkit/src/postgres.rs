@@ -1,6 +1,8 @@
 //! A throwaway PostgreSQL server on a free loopback port, with password authentication.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -8,9 +10,12 @@ use anyhow::{Context, Result, bail};
 use dilux_core::model::{Credentials, Host, Port, UserName};
 use dilux_core::secret::SecretValue;
 use rustix::process::Signal;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::server_process::{Account, ServerProcess, free_port, new_command, open_directory, run};
+use crate::server_process::{
+    Account, ServerProcess, cached, free_port, new_command, open_directory, run,
+};
 
 /// Its superuser.
 pub const ADMIN: &str = "dilux_admin";
@@ -41,23 +46,9 @@ impl PostgresServer {
         let programs = programs()?;
         let account = Account::unprivileged()?;
         let directory = open_directory()?;
-        let data = account.directory(directory.path(), "data")?;
-        let password = directory.path().join("password");
-        std::fs::write(&password, PASSWORD)?;
-        account.own(&password)?;
-        let mut initialise = account.command(&programs.join("initdb"));
-        initialise
-            .args([
-                "--no-sync",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ])
-            .args(["--username", ADMIN, "--pwfile"])
-            .arg(&password)
-            .arg(&data)
-            .current_dir(directory.path());
-        run(&mut initialise, "initialise a PostgreSQL server")?;
+        let data = directory.path().join("data");
+        account.copy_of(&template(&programs, account)?, &data)?;
+        std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let port = free_port()?;
@@ -167,6 +158,41 @@ pub(crate) fn credentials(username: &str, password: &str) -> Credentials {
             .expect("a test's account is a proper name"),
         password: SecretValue::new(password),
     }
+}
+
+/// A data directory as `initdb` makes it, made once for each version of the server.
+fn template(programs: &Path, account: Account) -> Result<PathBuf> {
+    let initdb = std::fs::metadata(programs.join("initdb"))?;
+    let key = Sha256::digest(format!(
+        "{ADMIN} {PASSWORD} {} {}",
+        initdb.len(),
+        initdb.mtime()
+    ));
+    let key = key
+        .iter()
+        .take(8)
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    cached(&format!("postgresql-{key}"), || {
+        let directory = open_directory()?;
+        let home = account.directory(directory.path(), "server")?;
+        let password = home.join("password");
+        std::fs::write(&password, PASSWORD)?;
+        account.own(&password)?;
+        let mut initialise = account.command(&programs.join("initdb"));
+        initialise
+            .args([
+                "--no-sync",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ])
+            .args(["--username", ADMIN, "--pwfile"])
+            .arg(&password)
+            .arg(home.join("data"))
+            .current_dir(&home);
+        run(&mut initialise, "initialise a PostgreSQL server")?;
+        Ok((directory, home.join("data")))
+    })
 }
 
 fn launch(

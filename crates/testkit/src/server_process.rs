@@ -2,7 +2,10 @@
 //! free port, a log, and an end.
 
 use std::collections::VecDeque;
-use std::fs::{Permissions, create_dir, read_to_string, set_permissions};
+use std::fs::{
+    Permissions, copy, create_dir, create_dir_all, read_dir, read_to_string, rename,
+    set_permissions,
+};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -60,6 +63,23 @@ impl Account {
         }
     }
 
+    /// A copy of the directory `from`, which it owns.
+    pub(crate) fn copy_of(self, from: &Path, to: &Path) -> Result<()> {
+        create_dir(to).context("make a directory for a server")?;
+        self.own(to)?;
+        for entry in read_dir(from)? {
+            let entry = entry?;
+            let target = to.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                self.copy_of(&entry.path(), &target)?;
+            } else {
+                copy(entry.path(), &target).context("copy a server's file")?;
+                self.own(&target)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A command that runs as this account, with nothing of our environment.
     pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = new_command(program);
@@ -93,6 +113,29 @@ pub(crate) fn open_directory() -> Result<TempDir> {
     let directory = directory.context("make a directory for a server")?;
     set_permissions(directory.path(), Permissions::from_mode(0o755))?;
     Ok(directory)
+}
+
+/// The directory `key` of what is slow to make and the same for every test, made by `make` when it
+/// is not there. It lies outside of version control.
+pub(crate) fn cached(
+    key: &str,
+    make: impl FnOnce() -> Result<(TempDir, PathBuf)>,
+) -> Result<PathBuf> {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit");
+    let kept = cache.join(key);
+    if kept.is_dir() {
+        return Ok(kept);
+    }
+    let (_holder, result) = make()?;
+    create_dir_all(&cache)?;
+    let own = tempfile::Builder::new().prefix("new-").tempdir_in(&cache)?;
+    let copy = own.path().join("copy");
+    Account { ids: None }.copy_of(&result, &copy)?;
+    // Another test may have been quicker: its directory is as good.
+    match rename(&copy, &kept) {
+        Err(error) if !kept.is_dir() => Err(error).context("keep a directory for later tests"),
+        _ => Ok(kept),
+    }
 }
 
 /// A port that was free a moment ago.
