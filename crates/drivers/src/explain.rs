@@ -22,7 +22,7 @@ pub(crate) struct Place {
 }
 
 /// When the tool says all of the words of one of `signs`, `kind` and `sentence` describe it. A
-/// word such as `#1045` is an error number as MySQL's tools print it, in any of three ways. The
+/// word such as `#1045` is an error number as MySQL's tools print it, in any of four ways. The
 /// sentence may name `{tool}`, `{host}`, `{port}`, `{account}`, `{database}`, `{limit}` (of
 /// connecting) and `{line}` (the tool's own first complaint); so may the words.
 pub(crate) struct Rule {
@@ -82,6 +82,7 @@ fn is_number_said(number: &str, words: &str) -> bool {
     [
         format!("ERROR {number} ("),
         format!("error: {number}:"),
+        format!("Error {number}:"),
         format!("({number})"),
     ]
     .iter()

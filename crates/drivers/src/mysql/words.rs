@@ -7,7 +7,14 @@ use crate::explain::{Rule, Vocabulary};
 
 pub(super) const WORDS: Vocabulary = Vocabulary {
     rules: RULES,
-    complaints: &["ERROR ", "Got error", "Couldn't", "rror:", "has ins"],
+    complaints: &[
+        "ERROR ",
+        "Got error",
+        "Couldn't",
+        "Error ",
+        "rror:",
+        "has ins",
+    ],
 };
 
 const RULES: &[Rule] = &[
@@ -183,6 +190,10 @@ mod tests {
             (
                 "ERROR 1273 (HY000) at line 20: Unknown collation: 'utf8mb4_0900_ai_ci'",
                 FailureKind::Configuration,
+            ),
+            (
+                "mariadb-dump: Error 2013: Lost connection to server during query when dumping table `wide` at row: 25",
+                FailureKind::Unreachable,
             ),
             (
                 "mysqldump: Error 1412: Table definition has changed, please retry transaction (1412)",

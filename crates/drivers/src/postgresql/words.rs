@@ -114,7 +114,11 @@ const RULES: &[Rule] = &[
         sentence: "account '{account}' lacks a privilege: {line}",
     },
     Rule {
-        signs: &[&["canceling statement due to lock timeout"], &["55P03:"]],
+        signs: &[
+            &["canceling statement due to lock timeout"],
+            &["canceling statement due to statement timeout", "LOCK TABLE"],
+            &["55P03:"],
+        ],
         kind: FailureKind::Stalled,
         sentence: "a table stayed locked by somebody else: {line}",
     },

@@ -1,0 +1,189 @@
+//! What is passed to Oracle's MySQL tools, recorded by fakes: no such tool is at hand to run.
+
+use dilux_core::model::{Credentials, EngineType};
+use dilux_core::secret::SecretValue;
+use dilux_core::transfer::FailureKind;
+use dilux_drivers::{Deadlines, Target, TlsMode};
+
+use crate::support::{ToolBox, driver_with, dump_all, name};
+
+const HELP: &str = "
+  --ssl-mode=name     SSL connection mode.
+  --no-tablespaces
+  --set-gtid-purged[=name]
+";
+const HELP_8: &str = "
+  --ssl-mode=name     SSL connection mode.
+  --get-server-public-key
+  --no-tablespaces
+  --set-gtid-purged[=name]
+  --column-statistics Add an ANALYZE TABLE statement
+  --commands          Enable or disable processing of local commands.
+  --system-command    Enable or disable the system command.
+";
+
+fn answers(server: &str) -> String {
+    let privileges = ["SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "EXECUTE"];
+    let privileges = privileges
+        .map(|privilege| format!("privilege\t{privilege}\n"))
+        .concat();
+    format!(
+        "server\t{server}\tMySQL Community Server - GPL\nschema\tutf8mb4\tutf8mb4_0900_ai_ci\n{privileges}me\tbackup@%\n"
+    )
+}
+
+fn tools(version: &str, help: &str, server: &str) -> ToolBox {
+    ToolBox::new()
+        .fake("mysqldump", "mysqldump")
+        .fake("mysql", "mysql")
+        .file("version", version)
+        .file("help", help)
+        .file("answers", &answers(server))
+}
+
+fn target(tls: TlsMode) -> Target {
+    Target {
+        host: "db.example".parse().unwrap(),
+        port: 3307_i64.try_into().unwrap(),
+        credentials: Credentials {
+            username: "back\"up".parse().unwrap(),
+            password: SecretValue::new("pass\\word\" # x"),
+        },
+        tls,
+    }
+}
+
+/// The arguments without the first, which names the options file.
+fn arguments(tools: &ToolBox, file: &str) -> Vec<String> {
+    let recorded = tools.read(file);
+    let mut lines = recorded.lines().map(str::to_owned);
+    let first = lines.next().unwrap_or_default();
+    assert!(
+        first.starts_with("--defaults-file=/proc/self/fd/"),
+        "{first}"
+    );
+    lines.collect()
+}
+
+async fn dump(tools: &ToolBox, tls: TlsMode) {
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let complete = dump_all(&*driver, &target(tls), "--result-file=x")
+        .await
+        .unwrap();
+    assert_eq!(complete.evidence().tool.name, "mysqldump");
+}
+
+#[tokio::test]
+async fn mysqldump_8_and_9_get_the_options_that_they_know() {
+    for version in ["8.0.36", "9.7.4"] {
+        let tools = tools(version, HELP_8, version);
+        dump(&tools, TlsMode::Preferred).await;
+        assert_eq!(
+            arguments(&tools, "dump-arguments"),
+            [
+                "--ssl-mode=PREFERRED",
+                "--get-server-public-key",
+                "--default-character-set=utf8mb4",
+                "--single-transaction",
+                "--quick",
+                "--routines",
+                "--triggers",
+                "--events",
+                "--hex-blob",
+                "--max-allowed-packet=1G",
+                "--comments",
+                "--dump-date",
+                "--no-tablespaces",
+                "--set-gtid-purged=OFF",
+                "--column-statistics=0",
+                "--",
+                "--result-file=x",
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn mysqldump_5_7_does_not_get_the_options_of_8() {
+    let tools = tools("5.7.44", HELP, "5.7.44");
+    dump(&tools, TlsMode::Required).await;
+    let arguments = arguments(&tools, "dump-arguments");
+    assert!(
+        arguments.contains(&"--ssl-mode=REQUIRED".to_owned()),
+        "{arguments:?}"
+    );
+    for unknown in ["--column-statistics=0", "--get-server-public-key"] {
+        assert!(!arguments.contains(&unknown.to_owned()), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn mysql_runs_scripts_without_commands_of_its_own() {
+    let tools = tools("9.7.4", HELP_8, "9.7.4");
+    dump(&tools, TlsMode::VerifyFull).await;
+    assert_eq!(
+        arguments(&tools, "client-arguments"),
+        [
+            "--ssl-mode=VERIFY_IDENTITY",
+            "--ssl-ca=/etc/ssl/certs/ca-certificates.crt",
+            "--default-character-set=utf8mb4",
+            "--batch",
+            "--skip-column-names",
+            "--quick",
+            "--skip-auto-rehash",
+            "--local-infile=0",
+            "--max-allowed-packet=1G",
+            "--binary-mode",
+            "--system-command=OFF",
+            "--commands=OFF",
+            "--connect-timeout=15",
+            "--",
+            "--result-file=x",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_way_to_the_server_stands_in_the_options_file_alone() {
+    let tools = tools("8.0.36", HELP_8, "8.0.36");
+    dump(&tools, TlsMode::Disabled).await;
+    assert_eq!(
+        tools.read("dump-options-file"),
+        "[client]\nprotocol=tcp\nhost=\"db.example\"\nport=3307\nuser=\"back\\\"up\"\npassword=\"pass\\\\word\\\" # x\"\n"
+    );
+    let environment = tools.read("dump-environment");
+    for line in environment.lines() {
+        let (variable, _) = line.split_once('=').unwrap();
+        let is_expected = [
+            "LC_ALL", "TZ", "PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_",
+        ];
+        assert!(is_expected.contains(&variable), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn mysqldump_is_not_let_at_mariadb() {
+    let tools = tools("9.7.4", HELP_8, "10.11.19-MariaDB");
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let failure = driver
+        .dump(&target(TlsMode::Disabled), &name("x"))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::ToolMissing);
+    assert!(failure.message.contains("mariadb-client"), "{failure}");
+}
+
+#[tokio::test]
+async fn mysqldump_of_an_older_major_version_is_refused() {
+    let tools = tools("5.7.44", HELP, "8.4.2");
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let failure = driver
+        .dump(&target(TlsMode::Disabled), &name("x"))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::ToolTooOld);
+    assert!(
+        failure.message.contains("mysql-client of version 8"),
+        "{failure}"
+    );
+}

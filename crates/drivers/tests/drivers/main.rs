@@ -1,0 +1,14 @@
+//! The drivers against real servers, and against fake tools for what real ones do not do.
+#![cfg(test)]
+
+mod contracts;
+mod endings;
+mod failures;
+mod faults;
+mod fingerprints;
+mod names;
+mod restores;
+mod round_trips;
+mod secrets;
+mod silence;
+mod support;
