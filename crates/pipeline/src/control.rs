@@ -68,7 +68,7 @@ impl Default for Tuning {
             workers: cores.min(MOST_WORKERS),
             chunk_bytes: MEBIBYTE,
             block_bytes: MEBIBYTE.saturating_mul(NonZeroUsize::MIN.saturating_add(7)),
-            gzip_level: 4,
+            gzip_level: 3,
             zstd_level: 1,
         }
     }

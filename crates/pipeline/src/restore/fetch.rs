@@ -15,9 +15,9 @@ use crate::digest::Hashing;
 use crate::{Progress, failure};
 
 /// Bytes of one read.
-const READ_BYTES: u64 = 4 << 20;
+const READ_BYTES: u64 = 2 << 20;
 /// Reads at a time.
-const READS_IN_FLIGHT: usize = 3;
+const READS_IN_FLIGHT: usize = 4;
 
 /// The version of a blob that is read.
 #[derive(Debug, Clone)]
