@@ -214,3 +214,66 @@ fn refused<T: Debug>(outcome: StorageResult<T>, kind: StorageErrorKind) -> anyho
         .map_err(|wrong| wrong.context(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dilux_core::clock::Clock;
+
+    use super::*;
+
+    fn failure() -> anyhow::Result<()> {
+        Err(anyhow::anyhow!("it differs"))
+    }
+
+    #[test]
+    fn failed_checks_are_all_named() {
+        let mut report = Report::new("suite");
+        report.record("first_check", failure());
+        report.record("good_check", Ok(()));
+        report.record("last_check", failure());
+        let error = report.finish().unwrap_err().to_string();
+        assert!(error.contains("2 of 3"), "{error}");
+        assert!(error.contains("first_check: it differs") && error.contains("last_check"));
+        assert!(!error.contains("good_check"));
+    }
+
+    #[test]
+    fn known_gap_is_tolerated_while_it_is_open() {
+        let mut report = Report::new("suite");
+        report.record_unless(Some("the emulator lacks it"), "check", failure());
+        report.finish().unwrap();
+    }
+
+    #[test]
+    fn closed_gap_is_reported() {
+        let mut report = Report::new("suite");
+        report.record_unless(Some("the emulator lacks it"), "check", Ok(()));
+        let error = report.finish().unwrap_err().to_string();
+        assert!(error.contains("the gap has closed"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn manual_time_finds_what_comes_true_too_early_or_never() {
+        let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+        let time = Time::Manual(clock.clone());
+        let span = Duration::from_secs(10);
+        assert!(time.until(span, async || Ok(true)).await.is_err());
+        assert!(time.until(span, async || Ok(false)).await.is_err());
+        let due = clock
+            .now()
+            .checked_add(SignedDuration::from_secs(10))
+            .unwrap();
+        time.until(span, async || Ok(clock.now() >= due))
+            .await
+            .unwrap();
+    }
+
+    #[test]
+    fn only_the_expected_kind_counts_as_refused() {
+        let error = |kind| dilux_core::storage::StorageError::new(kind, "test", "message");
+        let invalid = StorageErrorKind::Invalid;
+        refused::<()>(Err(error(invalid)), invalid).unwrap();
+        refused::<()>(Err(error(StorageErrorKind::NotFound)), invalid).unwrap_err();
+        refused(Ok(()), invalid).unwrap_err();
+    }
+}

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::files::{BlobFiles, Extent};
 use super::schema::{Holder, tick};
 use super::staging::{self, Staging};
-use super::{EmbeddedStore, Inner, codec};
+use super::{EmbeddedStore, codec};
 use crate::storage::{BlobName, BlobVersion, BlockId, ContainerName, PutOptions, StorageErrorKind};
 
 /// A blob whose bytes are on the disk and whose row is not there yet.
@@ -67,22 +67,31 @@ impl EmbeddedStore {
         blocks: &[BlockId],
         options: PutOptions,
     ) -> Result<BlobVersion, Fault> {
-        let Inner {
-            database,
-            files,
-            boot,
-            ..
-        } = &*self.inner;
-        let mut draft = self.draft(container, name, options);
+        let condition = options.condition.clone();
+        let draft = self.draft(container, name, options);
+        match self.try_commit(draft, blocks.to_vec()).await {
+            // The winner of a race takes the blocks with it. That the race is lost comes first.
+            Err(fault) if fault.is_invalid() => {
+                check(&condition, self.lookup(container, name).await?.as_ref())?;
+                Err(fault)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        mut draft: Draft,
+        blocks: Vec<BlockId>,
+    ) -> Result<BlobVersion, Fault> {
         let (container, name) = (draft.container.clone(), draft.name.clone());
-        let (condition, blocks) = (draft.options.condition.clone(), blocks.to_vec());
-        let (files, boot) = (files.clone(), boot.clone());
-        let trusted_files = files.clone();
-        let plan = database.read(move |connection| {
+        let condition = draft.options.condition.clone();
+        let (files, boot) = (self.inner.files.clone(), self.inner.boot.clone());
+        let plan = self.inner.database.read(move |connection| {
             let container = Holder::Container.id(connection, &container)?;
             check(&condition, find(connection, container, &name)?.as_ref())?;
             match staging::find(connection, container, &name)? {
-                Some(staging) if staging.is_trusted(&boot, &trusted_files)? => {
+                Some(staging) if staging.is_trusted(&boot, &files)? => {
                     let extents = staging.extents(connection, &blocks)?;
                     Ok((Some(staging), extents))
                 }
@@ -93,6 +102,7 @@ impl EmbeddedStore {
         let (staging, extents) = plan.await?;
         draft.size = extents.iter().map(|extent| extent.length).sum();
         draft.staging = staging;
+        let files = self.inner.files.clone();
         let draft = blocking(move || assemble(draft, &extents, &files)).await?;
         self.enter(draft).await
     }
@@ -148,7 +158,7 @@ fn assemble(mut draft: Draft, extents: &[Extent], files: &BlobFiles) -> Result<D
     let is_there = match &draft.staging {
         Some(staging) if is_in_order && !extents.is_empty() => {
             draft.file.clone_from(&staging.file);
-            files.publish(&staging.file)?
+            files.publish(&staging.file, draft.size)?
         }
         Some(staging) => files.gather(&draft.file, &staging.file, extents)?,
         None => {

@@ -48,7 +48,18 @@ impl Database {
             .truncate(false)
             .open(&path)?;
         let durable = connect(&path, "FULL")?;
-        durable.pragma_update(None, "journal_mode", "WAL")?;
+        let mode: String =
+            durable.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(Fault::refused(
+                StorageErrorKind::Invalid,
+                format!(
+                    "the file system of '{}' cannot share a database between processes; use a \
+                     local disk",
+                    directory.display()
+                ),
+            ));
+        }
         let relaxed = connect(&path, "NORMAL")?;
         Ok(Self {
             path,

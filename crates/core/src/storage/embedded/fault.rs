@@ -60,6 +60,11 @@ impl Fault {
         }
     }
 
+    /// Whether we refused the request as such.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self, Self::Refused { kind, .. } if *kind == StorageErrorKind::Invalid)
+    }
+
     /// Whether room is what was missing.
     pub(super) fn is_full(&self) -> bool {
         match self {

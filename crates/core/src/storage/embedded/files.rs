@@ -94,11 +94,15 @@ impl BlobFiles {
         Ok(())
     }
 
-    /// Puts a staged file on the disk under its final name; `false` when it has been discarded.
-    pub(super) fn publish(&self, file: &str) -> Result<bool, Fault> {
+    /// Puts a staged file of at least `size` bytes on the disk under its final name; `false` when
+    /// it has been discarded, or committed and cut by somebody faster.
+    pub(super) fn publish(&self, file: &str, size: u64) -> Result<bool, Fault> {
         let Some(staged) = self.open_staged(file)? else {
             return Ok(false);
         };
+        if staged.metadata()?.len() < size {
+            return Ok(false);
+        }
         staged.sync_all()?;
         match fs::rename(self.part(file), self.whole(file)) {
             // Another commit of the same blocks may have been faster.
@@ -114,7 +118,7 @@ impl BlobFiles {
     }
 
     /// Writes a whole file to the disk, from extents of a staged one; `false` when that has been
-    /// discarded.
+    /// discarded, or committed and cut by somebody faster.
     pub(super) fn gather(
         &self,
         file: &str,
@@ -124,12 +128,15 @@ impl BlobFiles {
         let Some(source) = self.open_staged(staged)? else {
             return Ok(false);
         };
-        self.write_with(file, |target| {
+        let written = self.write_with(file, |target| {
             extents
                 .iter()
                 .try_for_each(|extent| copy(&source, *extent, target))
-        })?;
-        Ok(true)
+        });
+        match written {
+            Err(Fault::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            written => written.map(|()| true),
+        }
     }
 
     fn write_with(

@@ -83,7 +83,7 @@ async fn commit_with_a_version_needs_that_version(bench: &Bench) -> anyhow::Resu
 async fn one_of_many_racing_create_only_commits_wins(bench: &Bench) -> anyhow::Result<()> {
     const RACERS: u8 = 8;
     let container = bench.container().await?;
-    for round in 0..3 {
+    for round in 0..20 {
         let blob = name(&format!("blob{round}"))?;
         for racer in 0..RACERS {
             bench

@@ -128,6 +128,13 @@ async fn keys_can_be_ranged_over(bench: &Bench) -> anyhow::Result<()> {
             partition(NotEqual, "2026-01-02").and(row(LessOrEqual, "2026-01-03_1")),
             "2026-01-01_1 2026-01-01_2 2026-01-01_3 2026-01-03_1",
         ),
+        (
+            Filter::Or(vec![
+                Filter::partition("2026-01-03").and(row(Less, "2026-01-03_2")),
+                Filter::partition("2026-01-01").and(row(Greater, "2026-01-01_2")),
+            ]),
+            "2026-01-01_3 2026-01-03_1",
+        ),
         (partition(Less, "2026-01-01"), ""),
     ];
     for (filter, expected) in cases {
