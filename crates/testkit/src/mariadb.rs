@@ -174,6 +174,8 @@ fn launch(
         .arg(format!("--datadir={}", home.join("data").display()))
         .arg(format!("--socket={}", home.join("socket").display()))
         .arg(format!("--pid-file={}", home.join("pid").display()))
+        // A server that starts deletes the temporary tables that it finds, also another one's.
+        .arg(format!("--tmpdir={}", home.display()))
         .arg(format!("--init-file={}", first_words.display()))
         .arg(format!("--port={port}"))
         .args(OPTIONS)
