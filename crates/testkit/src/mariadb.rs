@@ -10,6 +10,7 @@ use dilux_core::model::{Credentials, Host, Port};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::azurite::TlsFiles;
 use crate::postgres::{credentials, loopback, port};
 use crate::server_process::{
     Account, ServerProcess, cached, free_port, new_command, open_directory, run,
@@ -54,8 +55,23 @@ impl MariaDbServer {
 
     /// As [`Self::start`], with more options: `["--max-connections=5"]`.
     pub fn start_with(options: &[&str]) -> Result<Self> {
-        let account = Account::unprivileged()?;
+        Self::start_in(open_directory()?, options)
+    }
+
+    /// As [`Self::start`], with encryption.
+    pub fn start_with_tls(files: TlsFiles<'_>) -> Result<Self> {
         let directory = open_directory()?;
+        let account = Account::unprivileged()?;
+        let [certificate, key] = account.copy_of_tls(files, directory.path())?;
+        let options = [
+            format!("--ssl-cert={certificate}"),
+            format!("--ssl-key={key}"),
+        ];
+        Self::start_in(directory, &options.each_ref().map(String::as_str))
+    }
+
+    fn start_in(directory: TempDir, options: &[&str]) -> Result<Self> {
+        let account = Account::unprivileged()?;
         let home = account.directory(directory.path(), "server")?;
         account.copy_of(&template(account)?, &home.join("data"))?;
         let first_words = home.join("first-words.sql");

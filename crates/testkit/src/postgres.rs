@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::azurite::TlsFiles;
 use crate::server_process::{
     Account, ServerProcess, cached, free_port, new_command, open_directory, run,
 };
@@ -43,9 +44,25 @@ impl PostgresServer {
 
     /// As [`Self::start`], with settings: `[("max_connections", "5")]`.
     pub fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_in(open_directory()?, settings)
+    }
+
+    /// As [`Self::start`], with encryption.
+    pub fn start_with_tls(files: TlsFiles<'_>) -> Result<Self> {
+        let directory = open_directory()?;
+        let account = Account::unprivileged()?;
+        let [certificate, key] = account.copy_of_tls(files, directory.path())?;
+        let settings = [
+            ("ssl", "on"),
+            ("ssl_cert_file", &*certificate),
+            ("ssl_key_file", &*key),
+        ];
+        Self::start_in(directory, &settings)
+    }
+
+    fn start_in(directory: TempDir, settings: &[(&str, &str)]) -> Result<Self> {
         let programs = programs()?;
         let account = Account::unprivileged()?;
-        let directory = open_directory()?;
         let data = directory.path().join("data");
         account.copy_of(&template(&programs, account)?, &data)?;
         std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;

@@ -21,6 +21,8 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
+use crate::azurite::TlsFiles;
+
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LINES: usize = 200;
@@ -78,6 +80,24 @@ impl Account {
             }
         }
         Ok(())
+    }
+
+    /// Copies of a certificate and its key that it owns, the key for nobody else.
+    pub(crate) fn copy_of_tls(self, files: TlsFiles<'_>, to: &Path) -> Result<[String; 2]> {
+        let mut copies = Vec::new();
+        for (from, name) in [
+            (files.certificate, "certificate.pem"),
+            (files.key, "key.pem"),
+        ] {
+            let target = to.join(name);
+            copy(from, &target).context("copy a certificate")?;
+            set_permissions(&target, Permissions::from_mode(0o600))?;
+            self.own(&target)?;
+            copies.push(target.display().to_string());
+        }
+        <[String; 2]>::try_from(copies)
+            .ok()
+            .context("two files are two files")
     }
 
     /// A command that runs as this account, with nothing of our environment.
