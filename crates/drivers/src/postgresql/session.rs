@@ -72,17 +72,23 @@ impl Session<'_> {
         };
         let host = host.as_str().trim_start_matches('[').trim_end_matches(']');
         let connect = self.settings.deadlines.connect.as_secs().max(2);
-        invocation
+        let invocation = invocation
             .redacting(&credentials.password)
             .variable("PGHOST", host)
             .variable("PGPORT", port.to_string())
             .variable("PGUSER", credentials.username.as_str())
             .variable("PGDATABASE", database)
             .variable("PGSSLMODE", mode)
-            .variable("PGSSLROOTCERT", self.settings.authorities.as_os_str())
             .variable("PGCONNECT_TIMEOUT", connect.to_string())
             .variable("PGAPPNAME", "dilux")
-            .secret_variable("PGPASSFILE", &password_file(&credentials.password)?)
+            .secret_variable("PGPASSFILE", &password_file(&credentials.password)?)?;
+        // Where it is set, even a mode that does not verify does.
+        Ok(match tls {
+            TlsMode::VerifyAuthority | TlsMode::VerifyFull => {
+                invocation.variable("PGSSLROOTCERT", self.settings.authorities.as_os_str())
+            }
+            TlsMode::Disabled | TlsMode::Preferred | TlsMode::Required => invocation,
+        })
     }
 
     /// `psql` for a script on its input, connected to `database`.

@@ -12,3 +12,4 @@ mod round_trips;
 mod secrets;
 mod silence;
 mod support;
+mod tls;
