@@ -20,11 +20,11 @@ use crate::wire::backup::{
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(list))
-        .routes(routes!(link_by_blob))
-        .routes(routes!(view))
-        .routes(routes!(link))
-        .routes(routes!(restore))
+        .routes(routes!(list_backups))
+        .routes(routes!(link_by_blob_name))
+        .routes(routes!(get_backup))
+        .routes(routes!(link_backup))
+        .routes(routes!(restore_backup))
 }
 
 /// The history of backups, newest first.
@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     get, path = "/api/backups", tag = "backups", params(BackupQuery),
     responses((status = 200, body = BackupList))
 )]
-async fn list(
+async fn list_backups(
     State(app): State<App>,
     Query(query): Query<BackupQuery>,
 ) -> Answer<Json<BackupList>> {
@@ -45,7 +45,7 @@ async fn list(
     get, path = "/api/backups/download", tag = "backups", params(DownloadQuery),
     responses((status = 200, body = DownloadLink))
 )]
-async fn link_by_blob(
+async fn link_by_blob_name(
     State(app): State<App>,
     caller: Caller,
     origin: Origin,
@@ -61,7 +61,7 @@ async fn link_by_blob(
     params(("backup_id" = String, Path, description = "Id of the backup")),
     responses((status = 200, body = OneBackup))
 )]
-async fn view(State(app): State<App>, Id(id): Id<BackupId>) -> Answer<Json<OneBackup>> {
+async fn get_backup(State(app): State<App>, Id(id): Id<BackupId>) -> Answer<Json<OneBackup>> {
     let (view, manifest) = app.view_backup(&id).await?;
     Ok(Json(OneBackup {
         backup: Backup::from(&view),
@@ -75,7 +75,7 @@ async fn view(State(app): State<App>, Id(id): Id<BackupId>) -> Answer<Json<OneBa
     params(("backup_id" = String, Path, description = "Id of the backup")),
     responses((status = 200, body = DownloadLink))
 )]
-async fn link(
+async fn link_backup(
     State(app): State<App>,
     caller: Caller,
     origin: Origin,
@@ -95,7 +95,7 @@ async fn link(
     request_body = Option<RestoreWish>,
     responses((status = 202, body = RestoreQueued))
 )]
-async fn restore(
+async fn restore_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,

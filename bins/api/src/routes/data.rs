@@ -19,7 +19,7 @@ use crate::input::Id;
 use crate::problem::{Answer, Problem, Refusal};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(data))
+    OpenApiRouter::default().routes(routes!(download_backup))
 }
 
 /// The address under which the client called, for links.
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
         (status = 206, content_type = "application/octet-stream", body = Vec<u8>),
     )
 )]
-async fn data(
+async fn download_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,

@@ -22,11 +22,11 @@ use crate::wire::job::BackupQueued;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(list, create))
-        .routes(routes!(test_form))
-        .routes(routes!(view, update, remove))
-        .routes(routes!(test))
-        .routes(routes!(trigger))
+        .routes(routes!(list_databases, create_database))
+        .routes(routes!(test_connection))
+        .routes(routes!(get_database, update_database, delete_database))
+        .routes(routes!(test_database))
+        .routes(routes!(trigger_backup))
 }
 
 /// Databases by label.
@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     get, path = "/api/databases", tag = "databases", params(DatabaseFilter),
     responses((status = 200, body = DatabaseList))
 )]
-async fn list(
+async fn list_databases(
     State(app): State<App>,
     Query(filter): Query<DatabaseFilter>,
 ) -> Answer<Json<DatabaseList>> {
@@ -47,7 +47,7 @@ async fn list(
     post, path = "/api/databases", tag = "databases", request_body = NewDatabaseBody,
     responses((status = 201, body = DatabaseSaved))
 )]
-async fn create(
+async fn create_database(
     State(app): State<App>,
     caller: Caller,
     Body(new): Body<NewDatabase>,
@@ -66,7 +66,7 @@ async fn create(
     request_body = ConnectionFormBody,
     responses((status = 200, body = DatabaseTest))
 )]
-async fn test_form(
+async fn test_connection(
     State(app): State<App>,
     caller: Caller,
     Body(form): Body<ConnectionForm>,
@@ -80,7 +80,10 @@ async fn test_form(
     params(("database_id" = String, Path, description = "Id of the database")),
     responses((status = 200, body = OneDatabase))
 )]
-async fn view(State(app): State<App>, Id(id): Id<DatabaseId>) -> Answer<Tagged<OneDatabase>> {
+async fn get_database(
+    State(app): State<App>,
+    Id(id): Id<DatabaseId>,
+) -> Answer<Tagged<OneDatabase>> {
     let view = app.view_database(&id).await?;
     let database = Database::from(&view);
     Ok(tagged(&view.database.version, OneDatabase { database }))
@@ -97,7 +100,7 @@ async fn view(State(app): State<App>, Id(id): Id<DatabaseId>) -> Answer<Tagged<O
     request_body = DatabaseChange,
     responses((status = 200, body = DatabaseSaved))
 )]
-async fn update(
+async fn update_database(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<DatabaseId>,
@@ -124,7 +127,7 @@ async fn update(
     ),
     responses((status = 200, body = Done))
 )]
-async fn remove(
+async fn delete_database(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<DatabaseId>,
@@ -143,7 +146,7 @@ async fn remove(
     params(("database_id" = String, Path, description = "Id of the database")),
     responses((status = 200, body = DatabaseTest))
 )]
-async fn test(
+async fn test_database(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<DatabaseId>,
@@ -160,7 +163,7 @@ async fn test(
     ),
     responses((status = 202, body = BackupQueued))
 )]
-async fn trigger(
+async fn trigger_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<DatabaseId>,

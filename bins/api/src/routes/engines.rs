@@ -21,11 +21,11 @@ use crate::wire::engine::{
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(list, create))
-        .routes(routes!(view, update, remove))
-        .routes(routes!(test))
-        .routes(routes!(discover))
-        .routes(routes!(import))
+        .routes(routes!(list_engines, create_engine))
+        .routes(routes!(get_engine, update_engine, delete_engine))
+        .routes(routes!(test_engine))
+        .routes(routes!(discover_databases))
+        .routes(routes!(import_databases))
 }
 
 /// Engines by name.
@@ -33,7 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     get, path = "/api/engines", tag = "engines", params(EngineFilter),
     responses((status = 200, body = EngineList))
 )]
-async fn list(
+async fn list_engines(
     State(app): State<App>,
     Query(filter): Query<EngineFilter>,
 ) -> Answer<Json<EngineList>> {
@@ -46,7 +46,7 @@ async fn list(
     post, path = "/api/engines", tag = "engines", request_body = NewEngine,
     responses((status = 201, body = EngineCreated))
 )]
-async fn create(
+async fn create_engine(
     State(app): State<App>,
     caller: Caller,
     Body(new): Body<NewEngine>,
@@ -73,7 +73,7 @@ async fn create(
     params(("engine_id" = String, Path, description = "Id of the engine")),
     responses((status = 200, body = Engine))
 )]
-async fn view(State(app): State<App>, Id(id): Id<EngineId>) -> Answer<Tagged<Engine>> {
+async fn get_engine(State(app): State<App>, Id(id): Id<EngineId>) -> Answer<Tagged<Engine>> {
     let view = app.view_engine(&id).await?;
     Ok(tagged(&view.engine.version, Engine::from(&view)))
 }
@@ -89,7 +89,7 @@ async fn view(State(app): State<App>, Id(id): Id<EngineId>) -> Answer<Tagged<Eng
     request_body = EngineChange,
     responses((status = 200, body = EngineChanged))
 )]
-async fn update(
+async fn update_engine(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<EngineId>,
@@ -110,7 +110,7 @@ async fn update(
     ),
     responses((status = 200, body = EngineDeleted))
 )]
-async fn remove(
+async fn delete_engine(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<EngineId>,
@@ -127,7 +127,7 @@ async fn remove(
     params(("engine_id" = String, Path, description = "Id of the engine")),
     responses((status = 200, body = EngineTest))
 )]
-async fn test(
+async fn test_engine(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<EngineId>,
@@ -142,7 +142,7 @@ async fn test(
     params(("engine_id" = String, Path, description = "Id of the engine")),
     responses((status = 200, body = DiscoveredDatabases))
 )]
-async fn discover(
+async fn discover_databases(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<EngineId>,
@@ -165,7 +165,7 @@ async fn discover(
         (status = 201, body = Imported),
     )
 )]
-async fn import(
+async fn import_databases(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<EngineId>,

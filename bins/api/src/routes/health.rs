@@ -12,13 +12,13 @@ use crate::wire::system::{Health, Ready, Version};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) fn public() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(health))
+    OpenApiRouter::default().routes(routes!(get_health))
 }
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(version))
-        .routes(routes!(ready))
+        .routes(routes!(get_version))
+        .routes(routes!(get_readiness))
 }
 
 /// Whether the process lives. The only route without a token.
@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     get, path = "/api/health", tag = "system", security(()),
     responses((status = 200, body = Health))
 )]
-async fn health(State(app): State<App>) -> Json<Health> {
+async fn get_health(State(app): State<App>) -> Json<Health> {
     Json(Health {
         status: "healthy",
         service: "dilux-backup-api",
@@ -40,7 +40,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
     get, path = "/api/version", tag = "system",
     responses((status = 200, body = Version))
 )]
-async fn version(State(app): State<App>) -> Json<Version> {
+async fn get_version(State(app): State<App>) -> Json<Version> {
     Json(Version {
         version: VERSION,
         installation_id: app.token.installation_id(),
@@ -53,7 +53,7 @@ async fn version(State(app): State<App>) -> Json<Version> {
     get, path = "/api/ready", tag = "system",
     responses((status = 200, body = Ready))
 )]
-async fn ready(State(app): State<App>) -> Answer<Json<Ready>> {
+async fn get_readiness(State(app): State<App>) -> Answer<Json<Ready>> {
     app.check_stores().await?;
     Ok(Json(Ready { status: "ready" }))
 }

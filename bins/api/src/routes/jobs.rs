@@ -14,9 +14,9 @@ use crate::wire::job::{Job, JobCancelled, JobFilter, JobList};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(list))
-        .routes(routes!(view))
-        .routes(routes!(cancel))
+        .routes(routes!(list_jobs))
+        .routes(routes!(get_job))
+        .routes(routes!(cancel_job))
 }
 
 /// Jobs, newest first. A filter that few jobs pass may give a short or empty page with a cursor.
@@ -24,7 +24,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     get, path = "/api/jobs", tag = "jobs", params(JobFilter),
     responses((status = 200, body = JobList))
 )]
-async fn list(State(app): State<App>, Query(filter): Query<JobFilter>) -> Answer<Json<JobList>> {
+async fn list_jobs(
+    State(app): State<App>,
+    Query(filter): Query<JobFilter>,
+) -> Answer<Json<JobList>> {
     Ok(Json(app.list_jobs(&filter).await?.into()))
 }
 
@@ -34,7 +37,7 @@ async fn list(State(app): State<App>, Query(filter): Query<JobFilter>) -> Answer
     params(("job_id" = String, Path, description = "Id of the job")),
     responses((status = 200, body = Job))
 )]
-async fn view(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>> {
+async fn get_job(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>> {
     let (job, line) = app.view_job(&id).await?;
     Ok(Json(Job::new(&job, line.as_ref())))
 }
@@ -45,7 +48,7 @@ async fn view(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>> {
     params(("job_id" = String, Path, description = "Id of the job")),
     responses((status = 200, body = JobCancelled))
 )]
-async fn cancel(
+async fn cancel_job(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<JobId>,

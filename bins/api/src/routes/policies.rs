@@ -14,8 +14,8 @@ use crate::wire::policy::{OnePolicy, Policy, PolicyList};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(list))
-        .routes(routes!(view))
+        .routes(routes!(list_policies))
+        .routes(routes!(get_policy))
 }
 
 /// All policies, those of the product first.
@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     get, path = "/api/backup-policies", tag = "policies",
     responses((status = 200, body = PolicyList))
 )]
-async fn list(State(app): State<App>) -> Answer<Json<PolicyList>> {
+async fn list_policies(State(app): State<App>) -> Answer<Json<PolicyList>> {
     Ok(Json(app.list_policies().await?.into()))
 }
 
@@ -33,7 +33,7 @@ async fn list(State(app): State<App>) -> Answer<Json<PolicyList>> {
     params(("policy_id" = String, Path, description = "Id of the policy")),
     responses((status = 200, body = OnePolicy))
 )]
-async fn view(State(app): State<App>, Id(id): Id<PolicyId>) -> Answer<Tagged<OnePolicy>> {
+async fn get_policy(State(app): State<App>, Id(id): Id<PolicyId>) -> Answer<Tagged<OnePolicy>> {
     let (policy, usage_count) = app.view_policy(&id).await?;
     let body = OnePolicy {
         policy: Policy::from(&policy.value),

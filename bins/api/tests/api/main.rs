@@ -1,9 +1,24 @@
 //! The API in process, over the embedded store, with a clock that stands still.
 #![cfg(test)]
 
+mod backups;
+mod canary;
+mod connections;
+mod databases;
+mod databases_changed;
+mod databases_listed;
+mod discovery;
+mod document;
 mod door;
+mod downloads;
 mod engines;
+mod engines_changed;
 mod faults;
+mod jobs;
+mod jobs_watched;
+mod postgres;
+mod restores;
 mod seeds;
 mod server;
+mod start;
 mod world;

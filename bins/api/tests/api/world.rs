@@ -1,6 +1,7 @@
 //! An API under test: the real router over the embedded store, a clock that tests move, ids that
 //! repeat, and a database server that is only played.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use dilux_core::installation::Installation;
 use dilux_core::random::{Random, SharedRandom};
 use dilux_core::secret::SecretValue;
 use dilux_core::storage::{self, Profile};
+use dilux_drivers::Drivers;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -52,7 +54,7 @@ pub(crate) struct World {
     pub(crate) server: Arc<PlayedServer>,
     /// What fails.
     pub(crate) faults: Arc<Faults>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What the API answered.
@@ -98,6 +100,17 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        let server = Arc::new(PlayedServer::default());
+        let drivers = server.drivers();
+        Self::with(server, drivers).await
+    }
+
+    /// A world whose engines are real servers.
+    pub(crate) async fn with_drivers(drivers: Drivers) -> Self {
+        Self::with(Arc::default(), drivers).await
+    }
+
+    async fn with(server: Arc<PlayedServer>, drivers: Drivers) -> Self {
         let directory = TempDir::new().unwrap();
         let store = format!("file://{}", directory.path().display());
         let settings = Settings::read(&|name| match name {
@@ -114,8 +127,7 @@ impl World {
         stores.secrets = Arc::new(FaultySecrets::new(stores.secrets, faults.clone()));
         let installation = Installation::new(Arc::new(settings), stores, shared, random);
         installation.prepare().await.unwrap();
-        let server = Arc::new(PlayedServer::default());
-        let context = Context::new(installation.clone(), Arc::new(server.drivers()));
+        let context = Context::new(installation.clone(), Arc::new(drivers));
         let token = BootstrapToken::of(&SecretValue::new(TOKEN));
         Self {
             router: router(context, token),
@@ -123,8 +135,13 @@ impl World {
             clock,
             server,
             faults,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// Where the store is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Sends a request as it is.

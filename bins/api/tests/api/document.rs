@@ -1,0 +1,177 @@
+//! The OpenAPI document against the routes that there must be.
+
+use std::collections::BTreeSet;
+
+use dilux_api::openapi;
+use serde_json::Value;
+
+const ROUTES: &[&str] = &[
+    "GET /api/health",
+    "GET /api/version",
+    "GET /api/ready",
+    "GET /api/engines",
+    "POST /api/engines",
+    "GET /api/engines/{engine_id}",
+    "PUT /api/engines/{engine_id}",
+    "DELETE /api/engines/{engine_id}",
+    "POST /api/engines/{engine_id}/test",
+    "POST /api/engines/{engine_id}/discover",
+    "POST /api/engines/{engine_id}/databases",
+    "GET /api/databases",
+    "POST /api/databases",
+    "POST /api/databases/test-connection",
+    "GET /api/databases/{database_id}",
+    "PUT /api/databases/{database_id}",
+    "DELETE /api/databases/{database_id}",
+    "POST /api/databases/{database_id}/test",
+    "POST /api/databases/{database_id}/backup",
+    "GET /api/backup-policies",
+    "GET /api/backup-policies/{policy_id}",
+    "GET /api/jobs",
+    "GET /api/jobs/{job_id}",
+    "POST /api/jobs/{job_id}/cancel",
+    "GET /api/backups",
+    "GET /api/backups/download",
+    "GET /api/backups/{backup_id}",
+    "GET /api/backups/{backup_id}/download",
+    "GET /api/backups/{backup_id}/data",
+    "POST /api/backups/{backup_id}/restore",
+];
+
+fn document() -> Value {
+    serde_json::to_value(openapi()).unwrap()
+}
+
+/// Each operation with its route.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, operation)| {
+                    (format!("{} {path}", method.to_uppercase()), operation)
+                })
+        })
+        .collect()
+}
+
+#[test]
+fn the_document_lists_every_route_and_nothing_else() {
+    let document = document();
+    let found: BTreeSet<String> = operations(&document)
+        .into_iter()
+        .map(|(route, _)| route)
+        .collect();
+    let expected: BTreeSet<String> = ROUTES.iter().map(|route| (*route).to_owned()).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_operation_says_what_it_does_what_it_answers_and_how_it_fails() {
+    let document = document();
+    let mut ids = BTreeSet::new();
+    for (route, operation) in operations(&document) {
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|text| text.len() > 10),
+            "{route}"
+        );
+        assert!(
+            operation["tags"]
+                .as_array()
+                .is_some_and(|tags| tags.len() == 1),
+            "{route}"
+        );
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(
+            ids.insert(id.to_owned()),
+            "{route}: operationId '{id}' is taken"
+        );
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(
+            responses.keys().any(|status| status.starts_with('2')),
+            "{route}"
+        );
+        for status in ["401", "422", "500", "503"] {
+            let schema = &responses[status]["content"]["application/problem+json"]["schema"];
+            assert_eq!(
+                schema["$ref"], "#/components/schemas/Problem",
+                "{route} {status}"
+            );
+        }
+        let names: BTreeSet<&str> = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "path")
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        let wanted: BTreeSet<&str> = route
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .collect();
+        assert_eq!(names, wanted, "{route}");
+    }
+}
+
+#[test]
+fn the_bearer_token_is_demanded_of_all_but_health() {
+    let document = document();
+    assert_eq!(
+        document["components"]["securitySchemes"]["bearer"]["scheme"],
+        "bearer"
+    );
+    assert_eq!(document["security"], serde_json::json!([{ "bearer": [] }]));
+    for (route, operation) in operations(&document) {
+        let own = operation.get("security");
+        assert_eq!(own.is_some(), route == "GET /api/health", "{route}");
+    }
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match value.as_str() {
+                    Some(text) if key == "$ref" => {
+                        found.insert(text.to_owned());
+                    }
+                    _ => references(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
+    }
+}
+
+#[test]
+fn no_answer_has_a_field_for_a_password() {
+    let document = document();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let properties = schema["properties"].as_object();
+        let password = properties.and_then(|properties| properties.get("password"));
+        if let Some(password) = password {
+            assert_eq!(password["writeOnly"], true, "{name}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Start and stop of the service, over a real socket.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use dilux_api::{BootstrapToken, Context, check_address, serve};
+use dilux_core::config::Settings;
+use dilux_core::installation::Installation;
+use dilux_core::random::SystemRandom;
+use dilux_core::storage::Profile;
+use dilux_drivers::{Drivers, Tools};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+async fn installation(directory: &Path) -> Installation {
+    let store = format!("file://{}", directory.display());
+    let settings = Settings::read(&|name| match name {
+        "STORAGE_CONNECTION_STRING" => Some(store.clone()),
+        "DILUX_SHUTDOWN_GRACE_SECONDS" => Some("1".to_owned()),
+        _ => None,
+    });
+    let installation = Installation::open(settings.unwrap(), Profile::Interactive).unwrap();
+    installation.prepare().await.unwrap();
+    installation
+}
+
+fn context(installation: Installation) -> Context {
+    Context::new(
+        installation,
+        Arc::new(Drivers::of(Vec::new(), Tools::default())),
+    )
+}
+
+#[tokio::test]
+async fn the_token_is_made_once_and_only_its_owner_can_read_the_file() {
+    let directory = TempDir::new().unwrap();
+    let installation = installation(directory.path()).await;
+    let file = directory.path().join("inner/token");
+    let secrets = &*installation.storage.secrets;
+    BootstrapToken::ensure(secrets, &file, &SystemRandom)
+        .await
+        .unwrap();
+    let first = std::fs::read_to_string(&file).unwrap();
+    let digits = first.trim().strip_prefix("dilux_").unwrap();
+    assert_eq!(digits.len(), 64);
+    assert!(digits.chars().all(|c| c.is_ascii_hexdigit()));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+    BootstrapToken::ensure(secrets, &file, &SystemRandom)
+        .await
+        .unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        first,
+        "the token stays"
+    );
+    std::fs::write(&file, "somebody's scribble").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    BootstrapToken::ensure(secrets, &file, &SystemRandom)
+        .await
+        .unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        first,
+        "the file is mended"
+    );
+    assert_eq!(mode(&file), 0o600);
+    let others = std::fs::read_dir(file.parent().unwrap()).unwrap().count();
+    assert_eq!(others, 1, "no part of it is left behind");
+}
+
+#[tokio::test]
+async fn an_address_that_others_reach_is_refused_with_what_to_do() {
+    for address in ["0.0.0.0:7071", "10.1.2.3:80", "[::]:7071"] {
+        let refusal = check_address(address.parse().unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refusal.contains("DILUX_API_ADDRESS") && refusal.contains(address),
+            "{refusal}"
+        );
+    }
+    check_address("127.0.0.1:1".parse().unwrap()).unwrap();
+    check_address("[::1]:1".parse().unwrap()).unwrap();
+    let directory = TempDir::new().unwrap();
+    let context = context(installation(directory.path()).await);
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let outcome = serve(context, listener, CancellationToken::new()).await;
+    assert!(outcome.unwrap_err().to_string().contains("loopback"));
+}
+
+async fn exchange(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_service_answers_on_its_socket_until_it_is_stopped() {
+    let directory = TempDir::new().unwrap();
+    let context = context(installation(directory.path()).await);
+    let token_file = context.installation.settings.token_file.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let shutdown = CancellationToken::new();
+    let service = tokio::spawn(serve(context, listener, shutdown.clone()));
+    let health = "GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert!(exchange(port, health).await.starts_with("HTTP/1.1 200"));
+    let token = std::fs::read_to_string(token_file).unwrap();
+    let version = format!(
+        "GET /api/version HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        token.trim()
+    );
+    assert!(exchange(port, &version).await.starts_with("HTTP/1.1 200"));
+    let old = "GET /api/health HTTP/1.0\r\n\r\n";
+    assert!(
+        exchange(port, old).await.starts_with("HTTP/1.0 421"),
+        "no host is named"
+    );
+    // A connection that is kept open does not keep the service from stopping.
+    let _idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    shutdown.cancel();
+    service.await.unwrap().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+}
