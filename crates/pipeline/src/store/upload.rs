@@ -2,11 +2,14 @@
 //! stages a few of those at a time.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use dilux_core::storage::{BlockId, StorageResult};
 use dilux_core::transfer::{Failure, FailureKind};
+use futures::poll;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
@@ -157,10 +160,16 @@ impl Uploads {
         self.blocks.push(id);
         self.running_bytes += block.len();
         let target = self.target.clone();
-        self.running.spawn(async move {
+        let mut upload = Box::pin(async move {
             let bytes = block.len();
             target.stage(id, block).await.map(|()| bytes)
         });
+        // Begun here and not by its task: blocks then reach the store in the order of the blob,
+        // and one that writes a file can write each where it belongs.
+        match poll!(&mut upload) {
+            Poll::Pending => self.running.spawn(upload),
+            Poll::Ready(staged) => self.running.spawn(ready(staged)),
+        };
         Ok(())
     }
 

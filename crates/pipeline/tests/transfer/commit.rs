@@ -74,3 +74,16 @@ async fn a_restore_reads_a_version_that_was_only_moved() {
     data.etag = "of the store it came from".to_owned();
     pipeline.verify(&data, &Control::default()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_reach_the_store_in_the_order_of_the_blob() {
+    let store = Arc::<MemoryStore>::default();
+    let plain = text(600_000);
+    // On a worker thread, where uploads are taken over by others most readily.
+    let pipeline = pipeline(&store);
+    let storing = tokio::spawn(async move { stored(&pipeline, &plain, Compression::None).await });
+    storing.await.unwrap().unwrap();
+    let arrivals = store.arrivals();
+    assert_eq!(arrivals.len(), 200);
+    assert!(arrivals.is_sorted_by_key(|id| id.0));
+}

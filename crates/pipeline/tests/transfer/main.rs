@@ -4,6 +4,7 @@
 mod cancel;
 mod commit;
 mod corruption;
+mod embedded;
 mod faults;
 mod round_trip;
 mod source_failures;

@@ -26,6 +26,7 @@ struct Stored {
 pub(crate) struct MemoryStore {
     blobs: Mutex<BTreeMap<BlobName, Stored>>,
     staged: Mutex<HashMap<BlobName, HashMap<BlockId, Vec<u8>>>>,
+    arrivals: Mutex<Vec<BlockId>>,
 }
 
 impl MemoryStore {
@@ -40,6 +41,11 @@ impl MemoryStore {
     /// Changes a stored blob behind everybody's back.
     pub(crate) fn tamper(&self, name: &BlobName, change: impl FnOnce(&mut Vec<u8>)) {
         change(&mut self.blobs.lock().unwrap().get_mut(name).unwrap().bytes);
+    }
+
+    /// All blocks in the order of their arrival.
+    pub(crate) fn arrivals(&self) -> Vec<BlockId> {
+        self.arrivals.lock().unwrap().clone()
     }
 
     pub(crate) fn has_blobs(&self) -> bool {
@@ -100,6 +106,7 @@ impl BlobStore for MemoryStore {
         id: BlockId,
         bytes: Bytes,
     ) -> StorageResult<()> {
+        self.arrivals.lock().unwrap().push(id);
         let mut staged = self.staged.lock().unwrap();
         staged
             .entry(name.clone())
