@@ -9,7 +9,7 @@ use crate::config::{LogFormat, Settings};
 
 /// Starts logging to standard error. A second call in one process changes nothing.
 pub fn start(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(&settings.log_level);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
@@ -22,4 +22,16 @@ pub fn start(settings: &Settings) {
     if started.is_err() {
         tracing::debug!("logging was started before");
     }
+}
+
+/// The filter of `LOG_LEVEL`. The Azure crates tell of each refused request at level info, also of
+/// those that are expected, such as creating a table that exists; unless asked for, they only warn.
+fn filter(level: &str) -> EnvFilter {
+    const NOISY: &str = "typespec_client_core";
+    let level = if level.contains(NOISY) {
+        level.to_owned()
+    } else {
+        format!("{level},{NOISY}=warn")
+    };
+    EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
 }
