@@ -1,7 +1,8 @@
 //! Nothing secret is logged or shown, at the most talkative level, whatever happens.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
@@ -34,15 +35,24 @@ impl Lines {
     }
 }
 
-/// Logs everything of this thread from now on.
-fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
+thread_local! {
+    /// Where the lines of this thread go, once it listens.
+    static HEARD: RefCell<Option<Lines>> = const { RefCell::new(None) };
+}
+
+/// Hears everything that this thread logs from now on. The subscriber is the process's: one of a
+/// thread's own would miss what other tests had met first without one.
+fn listen() -> Lines {
+    static START: Once = Once::new();
+    START.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_writer(|| HEARD.with_borrow(|lines| lines.clone().unwrap_or_default()))
+            .init();
+    });
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    (lines, tracing::subscriber::set_default(subscriber))
+    HEARD.set(Some(lines.clone()));
+    lines
 }
 
 /// The parts of a secret that count: as it is, and as an address would encode it.
@@ -55,7 +65,7 @@ fn assert_hidden(text: &str, secret: &str) {
 
 #[tokio::test]
 async fn the_key_and_what_it_signs_are_never_logged() {
-    let (lines, _guard) = listen();
+    let lines = listen();
     let azurite = Azurite::start().unwrap();
     let storage = AzureStorage::connect(&config(&azurite.connection_string()), &clock()).unwrap();
     use_all_three(&storage).await.unwrap();
@@ -91,7 +101,7 @@ async fn the_key_and_what_it_signs_are_never_logged() {
 
 #[tokio::test]
 async fn a_sas_is_never_logged_in_success_or_failure() {
-    let (lines, _guard) = listen();
+    let lines = listen();
     let sas = account_sas();
     let (_, signature) = url::form_urlencoded::parse(sas.as_bytes())
         .find(|(name, _)| name == "sig")
