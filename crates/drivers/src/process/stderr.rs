@@ -109,11 +109,18 @@ impl StderrTail {
     /// The end of what was said, fit to be shown.
     pub(crate) fn shown(&self, redactor: &Redactor) -> String {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        redactor
-            .clean(&ring.kept(redactor.longest()))
-            .trim()
-            .to_owned()
+        without_statement(&redactor.clean(&ring.kept(redactor.longest())))
     }
+}
+
+/// Leaves out the statement that failed, which MariaDB's client repeats between two such lines: it
+/// may be a megabyte of rows, which belong in no log.
+fn without_statement(words: &str) -> String {
+    const LINE: &str = "--------------\n";
+    let said = words
+        .rfind(LINE)
+        .map_or(words, |at| &words[at + LINE.len()..]);
+    said.trim().to_owned()
 }
 
 impl Drop for StderrTail {
@@ -141,6 +148,15 @@ mod tests {
         assert!(!shown.contains("password"));
         assert!(shown.ends_with("\nend"));
         assert!(shown.len() <= KEPT);
+    }
+
+    #[test]
+    fn a_failing_statement_is_not_repeated() {
+        let words = "--------------\nINSERT INTO people VALUES ('Ann')\n--------------\n\nERROR 1062 (23000)\n";
+        assert_eq!(without_statement(words), "ERROR 1062 (23000)");
+        let cut = "'Ann'), ('Bob')\n--------------\n\nERROR 1062 (23000)\n";
+        assert_eq!(without_statement(cut), "ERROR 1062 (23000)");
+        assert_eq!(without_statement("plain words\n"), "plain words");
     }
 
     #[test]

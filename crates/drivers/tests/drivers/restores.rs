@@ -162,3 +162,14 @@ async fn commands_in_a_mariadb_dump_are_not_run() {
         server.execute("", "DROP DATABASE IF EXISTS copy;").unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_failed_mariadb_restore_does_not_repeat_the_rows() {
+    let server = MariaDbServer::start().unwrap();
+    let (driver, target) = (driver(EngineType::MySql).await, mariadb_target(&server));
+    let sink = driver.restore(&target, &plan("mariadb")).await.unwrap();
+    let dump = "CREATE TABLE t (id int);\nINSERT INTO t VALUES ('private', 'rows');\n";
+    let failure = feed(sink, Bytes::from(dump)).await.unwrap_err();
+    assert!(failure.detail.contains("ERROR 1136"), "{failure:?}");
+    assert!(!format!("{failure:?}").contains("private"), "{failure:?}");
+}
