@@ -19,36 +19,35 @@ pub(super) fn client(tools: &Tools, family: Option<Family>) -> Result<&Tool, Fai
         })
 }
 
-/// The tool to dump a server with: the newest of the server's own family. MariaDB's also dumps
-/// MySQL, MySQL's does not dump MariaDB: it writes sequences as tables and says success.
+/// The tool to dump a server with: the newest of the server's own family. MySQL's does not dump
+/// MariaDB: it writes sequences as tables and says success. MariaDB's dumps MySQL, but not
+/// `particular_columns`: it writes values for generated ones, which MySQL refuses to restore.
 pub(super) fn dump_tool<'a>(
     tools: &'a Tools,
     server: &ServerIdentity,
+    particular_columns: Option<&str>,
 ) -> Result<&'a Tool, Failure> {
     let family = family_of(server).unwrap_or(Family::MySql);
-    let newest = |wanted: Family| {
-        tools
-            .for_purpose(Purpose::MySqlDump)
-            .filter(move |tool| tool.family == wanted)
-            .max_by_key(|tool| &tool.version)
-    };
-    let fallback = if family == Family::MySql {
-        newest(Family::MariaDb)
-    } else {
-        None
-    };
+    let (flavour, version) = (&server.flavour, &server.version);
     let package = match family {
         Family::MariaDb => "mariadb-client",
         Family::MySql | Family::PostgreSql => "mysql-client",
     };
-    let (flavour, version) = (&server.flavour, &server.version);
-    let Some(own) = newest(family) else {
-        return fallback.ok_or_else(|| {
-            Failure::new(
+    let Some(own) = newest(tools, family) else {
+        let fallback = newest(tools, Family::MariaDb).filter(|_| family == Family::MySql);
+        let missing = format!(
+            "no dump tool for {flavour} {version} is installed on the machine of the worker; install the package {package}"
+        );
+        return match (fallback, particular_columns) {
+            (Some(fallback), None) => Ok(fallback),
+            (Some(_), Some(columns)) => Err(Failure::new(
                 FailureKind::ToolMissing,
-                format!("no dump tool for {flavour} {version} is installed on the machine of the worker; install the package {package}"),
-            )
-        });
+                format!(
+                    "{missing}: MariaDB's tool, which is there, cannot dump these columns so that they can be restored: {columns}"
+                ),
+            )),
+            (None, _) => Err(Failure::new(FailureKind::ToolMissing, missing)),
+        };
     };
     match Version::parse(version) {
         Some(server) if own.version.major() < server.major() => Err(Failure::new(
@@ -63,4 +62,11 @@ pub(super) fn dump_tool<'a>(
         )),
         _ => Ok(own),
     }
+}
+
+fn newest(tools: &Tools, family: Family) -> Option<&Tool> {
+    tools
+        .for_purpose(Purpose::MySqlDump)
+        .filter(move |tool| tool.family == family)
+        .max_by_key(|tool| &tool.version)
 }

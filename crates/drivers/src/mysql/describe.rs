@@ -20,6 +20,10 @@ SELECT 'unsafe', table_name, engine FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
   AND engine NOT IN ('InnoDB', 'ROCKSDB', 'TokuDB', 'ndbcluster', 'PERFORMANCE_SCHEMA')
 ORDER BY table_name;
+SELECT 'particular', table_name, column_name FROM information_schema.columns
+WHERE table_schema = DATABASE()
+  AND (extra LIKE '%VIRTUAL GENERATED%' OR extra LIKE '%STORED GENERATED%' OR data_type = 'vector')
+ORDER BY table_name, ordinal_position;
 SELECT 'versioned', table_name FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' ORDER BY table_name;
 SET @host = SUBSTRING_INDEX(CURRENT_USER(), '@', -1);
@@ -61,6 +65,8 @@ pub(super) struct Description {
     pub(super) server: ServerIdentity,
     pub(super) traits: DatabaseTraits,
     pub(super) notes: Vec<String>,
+    /// Columns that only the dump tool of the server's own family writes properly, for people.
+    pub(super) particular_columns: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +75,7 @@ struct Answers {
     traits: DatabaseTraits,
     unsafe_tables: Vec<String>,
     versioned_tables: Vec<String>,
+    particular_columns: Vec<String>,
     privileges: BTreeSet<String>,
     sees_everything: bool,
     account: String,
@@ -86,6 +93,9 @@ impl Answers {
                     .insert("collation".to_owned(), (*collation).to_owned());
             }
             ["unsafe", table, engine] => self.unsafe_tables.push(format!("{table} ({engine})")),
+            ["particular", table, column] => {
+                self.particular_columns.push(format!("{table}.{column}"));
+            }
             ["versioned", table] => self.versioned_tables.push((*table).to_owned()),
             ["privilege", privilege] => {
                 self.privileges.insert((*privilege).to_owned());
@@ -157,10 +167,13 @@ pub(super) async fn describe(
             "the server gave no answer to a question about itself",
         )
     })?;
+    let particular = &answers.particular_columns;
+    let particular_columns = (!particular.is_empty()).then(|| some(particular));
     Ok(Description {
         server,
         traits: answers.traits,
         notes,
+        particular_columns,
     })
 }
 

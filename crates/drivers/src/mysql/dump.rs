@@ -21,8 +21,9 @@ pub(super) async fn start(
         server,
         traits,
         mut notes,
+        particular_columns,
     } = describe(session, database).await?;
-    let tool = choose::dump_tool(session.tools, &server)?;
+    let tool = choose::dump_tool(session.tools, &server, particular_columns.as_deref())?;
     notes.extend(tool.note());
     if family_of(&server) != Some(tool.family) {
         let (name, flavour) = (&tool.identity.name, &server.flavour);

@@ -43,19 +43,12 @@ impl Session<'_> {
     /// Starts the command line of a tool. Where the server is and how to sign in stands in an
     /// options file in memory, which must be the first argument and keeps every other one away.
     pub(super) fn connect(&self, tool: &Tool) -> Result<Invocation, Failure> {
-        let Target {
-            credentials, tls, ..
-        } = self.target;
-        Ok(tool
-            .invoke()
-            .redacting(&credentials.password)
-            .secret_argument("--defaults-file=", &options_file(self.target)?)?
-            .own_arguments(tls_options(tool, *tls, &self.settings.authorities))
-            .argument("--default-character-set=utf8mb4"))
+        self.start(tool, &options_file(self.target)?)
     }
 
     /// The client for a script on its input, connected to `database`, as `family` makes it if that
-    /// is installed.
+    /// is installed. The name stands in the options file too: MySQL's client, unlike the dump
+    /// tools, takes a name that begins with dashes for an option even behind `--`.
     pub(super) fn client(
         &self,
         family: Option<Family>,
@@ -63,15 +56,27 @@ impl Session<'_> {
     ) -> Result<Invocation, Failure> {
         let tool = choose::client(self.tools, family)?;
         let connect = self.settings.deadlines.connect.as_secs().max(1);
-        let invocation = self
-            .connect(tool)?
+        let mut options = options_file(self.target)?;
+        if let Some(database) = database {
+            let name = option_value(database.as_str());
+            options = SecretValue::new(format!("{}[mysql]\ndatabase={name}\n", options.expose()));
+        }
+        Ok(self
+            .start(tool, &options)?
             .arguments(client_options(tool))
-            .argument(format!("--connect-timeout={connect}"))
-            .argument("--");
-        Ok(match database {
-            Some(database) => invocation.argument(database.as_str()),
-            None => invocation,
-        })
+            .argument(format!("--connect-timeout={connect}")))
+    }
+
+    fn start(&self, tool: &Tool, options: &SecretValue) -> Result<Invocation, Failure> {
+        let Target {
+            credentials, tls, ..
+        } = self.target;
+        Ok(tool
+            .invoke()
+            .redacting(&credentials.password)
+            .secret_argument("--defaults-file=", options)?
+            .own_arguments(tls_options(tool, *tls, &self.settings.authorities))
+            .argument("--default-character-set=utf8mb4"))
     }
 
     /// Runs `script` and hands the columns of each row to `take`. It may last `limit`.

@@ -12,7 +12,9 @@ pub(super) const WORDS: Vocabulary = Vocabulary {
         "Got error",
         "Couldn't",
         "Error ",
-        "rror:",
+        "Error:",
+        "error:",
+        "[ERROR]",
         "has ins",
     ],
 };

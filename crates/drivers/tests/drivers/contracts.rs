@@ -137,9 +137,12 @@ async fn mysql_runs_scripts_without_commands_of_its_own() {
             "--system-command=OFF",
             "--commands=OFF",
             "--connect-timeout=15",
-            "--",
-            "--result-file=x",
         ]
+    );
+    let options = tools.read("client-options-file");
+    assert!(
+        options.ends_with("[mysql]\ndatabase=\"--result-file=x\"\n"),
+        "{options}"
     );
 }
 
@@ -186,4 +189,42 @@ async fn mysqldump_of_an_older_major_version_is_refused() {
         failure.message.contains("mysql-client of version 8"),
         "{failure}"
     );
+}
+
+#[tokio::test]
+async fn mariadb_s_tool_is_let_at_mysql_only_where_its_dump_can_be_restored() {
+    let mixed = |answers: &str| {
+        ToolBox::new()
+            .real("mariadb-dump")
+            .fake("mysql", "mysql")
+            .file("version", "9.7.4")
+            .file("help", HELP_8)
+            .file("answers", answers)
+    };
+    let tools = mixed(&answers("9.7.4"));
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let dump = driver
+        .dump(&target(TlsMode::Disabled), &name("x"))
+        .await
+        .unwrap();
+    assert_eq!(dump.tool.name, "mariadb-dump");
+    assert!(
+        dump.notes.iter().any(|note| note.contains("of MariaDB")),
+        "{:?}",
+        dump.notes
+    );
+
+    let tools = mixed(&format!(
+        "{}particular\tcustomers\tfull_name\n",
+        answers("9.7.4")
+    ));
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let failure = driver
+        .dump(&target(TlsMode::Disabled), &name("x"))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::ToolMissing);
+    for word in ["mysql-client", "customers.full_name"] {
+        assert!(failure.message.contains(word), "{failure}");
+    }
 }

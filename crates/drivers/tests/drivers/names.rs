@@ -43,6 +43,8 @@ fn hostile_names(trap: &str) -> Vec<String> {
     names.push(format!("-f{trap}/2"));
     names.push(format!("--result-file={trap}/3"));
     names.push(format!("-r{trap}/4"));
+    names.push(format!("--tee={trap}/8"));
+    names.push("--init-command=DROP DATABASE x".to_owned());
     names.push(format!("x\n\\! touch {trap}/5\nx"));
     names.push(format!("x\nsystem touch {trap}/6"));
     names.push(format!("x`touch {trap}/7`"));
