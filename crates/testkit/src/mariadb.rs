@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::azurite::TlsFiles;
 use crate::postgres::{credentials, loopback, port};
 use crate::server_process::{
-    Account, ServerProcess, cached, free_port, new_command, open_directory, run,
+    Account, ServerProcess, cached, free_port, new_command, open_directory, run, write_private,
 };
 
 /// Its administrator.
@@ -21,6 +21,9 @@ pub const ADMIN: &str = "dilux_admin";
 
 /// The administrator's password: hard to quote, and easy to find where it must not be.
 pub const PASSWORD: &str = r#"canary: p'a"s\s w$1%#;d"#;
+
+/// What the client reads the password from, in the server's directory.
+const OPTIONS_FILE: &str = "client.cnf";
 
 /// Starting may lose a race for its port; then another one is tried.
 const ATTEMPTS: usize = 3;
@@ -44,7 +47,7 @@ const OPTIONS: &[&str] = &[
 pub struct MariaDbServer {
     process: ServerProcess,
     port: u16,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl MariaDbServer {
@@ -72,6 +75,7 @@ impl MariaDbServer {
 
     fn start_in(directory: TempDir, options: &[&str]) -> Result<Self> {
         let account = Account::unprivileged()?;
+        write_private(&directory.path().join(OPTIONS_FILE), &client_options())?;
         let home = account.directory(directory.path(), "server")?;
         account.copy_of(&template(account)?, &home.join("data"))?;
         let first_words = home.join("first-words.sql");
@@ -85,7 +89,7 @@ impl MariaDbServer {
                     return Ok(Self {
                         process,
                         port,
-                        _directory: directory,
+                        directory,
                     });
                 }
                 Err(error) if error.to_string().contains("in use") => last = Some(error),
@@ -123,15 +127,12 @@ impl MariaDbServer {
     /// Runs SQL as administrator in `database` (none when empty) and gives the rows: columns
     /// parted by tabs, a line each.
     pub fn execute(&self, database: &str, sql: &str) -> Result<String> {
+        let options = self.directory.path().join(OPTIONS_FILE);
         let mut client = new_command(&installed("mariadb")?)
-            .env("MYSQL_PWD", PASSWORD)
-            .args([
-                "--no-defaults",
-                "--batch",
-                "--raw",
-                "--skip-column-names",
-                "--binary-mode",
-            ])
+            // Not by the environment: a test that looks for the password in every process below
+            // its own must not find it in this one.
+            .arg(format!("--defaults-file={}", options.display()))
+            .args(["--batch", "--raw", "--skip-column-names", "--binary-mode"])
             .args([
                 "--host=127.0.0.1",
                 "--protocol=tcp",
@@ -221,6 +222,12 @@ fn template(account: Account) -> Result<PathBuf> {
             Ok((directory, home.join("data")))
         },
     )
+}
+
+/// The password as an options file writes it.
+fn client_options() -> String {
+    let password = PASSWORD.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("[client]\npassword=\"{password}\"\n")
 }
 
 /// Statements of one line each, as an init file wants them.

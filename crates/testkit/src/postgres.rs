@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::azurite::TlsFiles;
 use crate::server_process::{
-    Account, ServerProcess, cached, free_port, new_command, open_directory, run,
+    Account, ServerProcess, cached, free_port, new_command, open_directory, run, write_private,
 };
 
 /// Its superuser.
@@ -23,6 +23,9 @@ pub const ADMIN: &str = "dilux_admin";
 
 /// The superuser's password: hard to quote, and easy to find where it must not be.
 pub const PASSWORD: &str = r#"canary: p'a"s\s w$1%:d"#;
+
+/// What `psql` reads the password from, in the server's directory.
+const PASSWORD_FILE: &str = "passwords";
 
 /// Starting may lose a race for its port; then another one is tried.
 const ATTEMPTS: usize = 3;
@@ -33,7 +36,7 @@ pub struct PostgresServer {
     process: ServerProcess,
     programs: PathBuf,
     port: u16,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl PostgresServer {
@@ -63,6 +66,7 @@ impl PostgresServer {
     fn start_in(directory: TempDir, settings: &[(&str, &str)]) -> Result<Self> {
         let programs = programs()?;
         let account = Account::unprivileged()?;
+        write_private(&directory.path().join(PASSWORD_FILE), &password_line())?;
         let data = directory.path().join("data");
         account.copy_of(&template(&programs, account)?, &data)?;
         std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;
@@ -75,7 +79,7 @@ impl PostgresServer {
                         process,
                         programs,
                         port,
-                        _directory: directory,
+                        directory,
                     });
                 }
                 Err(error) if error.to_string().contains("could not bind") => last = Some(error),
@@ -121,7 +125,9 @@ impl PostgresServer {
             .env("PGHOST", "127.0.0.1")
             .env("PGPORT", self.port.to_string())
             .env("PGUSER", ADMIN)
-            .env("PGPASSWORD", PASSWORD)
+            // Not by the environment: a test that looks for the password in every process below
+            // its own must not find it in this one.
+            .env("PGPASSFILE", self.directory.path().join(PASSWORD_FILE))
             .env("PGDATABASE", database)
             .env("PGCLIENTENCODING", "UTF8")
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
@@ -175,6 +181,12 @@ pub(crate) fn credentials(username: &str, password: &str) -> Credentials {
             .expect("a test's account is a proper name"),
         password: SecretValue::new(password),
     }
+}
+
+/// The password of every server and account, as a `.pgpass` file writes it.
+fn password_line() -> String {
+    let password = PASSWORD.replace('\\', "\\\\").replace(':', "\\:");
+    format!("*:*:*:*:{password}\n")
 }
 
 /// A data directory as `initdb` makes it, made once for each version of the server.

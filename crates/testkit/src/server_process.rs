@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 use std::fs::{
-    Permissions, copy, create_dir, create_dir_all, read_dir, read_to_string, rename,
+    OpenOptions, Permissions, copy, create_dir, create_dir_all, read_dir, read_to_string, rename,
     set_permissions,
 };
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -133,6 +133,16 @@ pub(crate) fn open_directory() -> Result<TempDir> {
     let directory = directory.context("make a directory for a server")?;
     set_permissions(directory.path(), Permissions::from_mode(0o755))?;
     Ok(directory)
+}
+
+/// Writes a file that only this account reads.
+pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(file.write_all(content.as_bytes())?)
 }
 
 /// The directory `key` of what is slow to make and the same for every test, made by `make` when it
