@@ -20,7 +20,7 @@ use super::{Application, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::wire::engine::{EngineFilter, EngineRemoval, NewEngine};
-use crate::wire::sign_in::SignIn;
+use crate::wire::sign_in::{SignIn, uses_no_password};
 
 /// An engine with what clients want to know beside it.
 #[derive(Debug)]
@@ -220,7 +220,7 @@ impl Application {
             updated_at: now,
             created_by: Some(caller.user_email.clone()),
         };
-        engine.discovery_enabled = engine.has_credentials();
+        engine.discovery_enabled = is_discoverable(&engine);
         undo.insert_engine(engine).await
     }
 
@@ -302,6 +302,11 @@ pub(super) fn described_by_address(
         policy_id: None,
         discover_databases: false,
     })
+}
+
+/// Whether it can be asked for its databases: Azure identities cannot sign in yet.
+fn is_discoverable(engine: &Engine) -> bool {
+    engine.has_credentials() && !uses_no_password(engine.auth_method)
 }
 
 /// Databases go only when that is asked for, and backups never.

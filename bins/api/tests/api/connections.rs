@@ -43,6 +43,7 @@ async fn azure_identities_are_kept_and_said_to_be_unavailable() {
             json!({"name": "x", "engine_type": "postgresql", "host": host, "auth_method": method});
         let created = world.post("/api/engines", &body).await.expect(201);
         assert_eq!(created["engine"]["auth_method"], json!(method));
+        assert_eq!(created["engine"]["discovery_enabled"], json!(false));
         let id = id(&created["engine"]);
         for action in ["test", "discover"] {
             let answer = world

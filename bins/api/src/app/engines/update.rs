@@ -7,7 +7,7 @@ use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::{Error, Result};
 use serde_json::json;
 
-use super::event;
+use super::{event, is_discoverable};
 use crate::app::undo::Undo;
 use crate::app::{Application, RACES, databases, is_lost_race, too_many_races, write_error};
 use crate::caller::Caller;
@@ -157,7 +157,7 @@ async fn replace(
         undo.set_secret(&name, password).await?;
         changed.secret = Some(name);
     }
-    changed.discovery_enabled = changed.has_credentials();
+    changed.discovery_enabled = is_discoverable(&changed);
     let engines = &app.installation.repositories.engines;
     engines
         .replace(changed, &present.version)
