@@ -21,4 +21,5 @@ mod restores;
 mod seeds;
 mod server;
 mod start;
+mod wire;
 mod world;

@@ -21,6 +21,8 @@ pub(crate) struct PlayedServer {
     pub(crate) databases: Mutex<Vec<(&'static str, bool)>>,
     /// Where clients meant to go, with which password.
     pub(crate) visits: Mutex<Vec<(String, String)>>,
+    /// Hosts at which nothing answers.
+    pub(crate) down: Mutex<Vec<&'static str>>,
 }
 
 impl PlayedServer {
@@ -38,6 +40,10 @@ impl PlayedServer {
 
     fn admit(&self, target: &Target) -> Result<(), Failure> {
         let password = target.credentials.password.expose().to_owned();
+        if self.down.lock().unwrap().contains(&target.host.as_str()) {
+            let message = format!("nothing answers at '{}'", target.host);
+            return Err(Failure::new(FailureKind::Unreachable, message));
+        }
         let is_right = password == PASSWORD;
         let address = format!("{}:{}", target.host, target.port);
         self.visits.lock().unwrap().push((address, password));

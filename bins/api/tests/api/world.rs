@@ -195,8 +195,13 @@ impl World {
 
     /// Posts bytes that need not be JSON.
     pub(crate) async fn post_bytes(&self, path: &str, bytes: Vec<u8>) -> Answer {
+        self.send_bytes(Method::POST, path, bytes).await
+    }
+
+    /// Sends bytes that need not be JSON.
+    pub(crate) async fn send_bytes(&self, method: Method, path: &str, bytes: Vec<u8>) -> Answer {
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(path)
             .header("host", "localhost:7071")
             .header("authorization", format!("Bearer {TOKEN}"))

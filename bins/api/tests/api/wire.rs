@@ -1,0 +1,204 @@
+//! The recorded requests of the Python product against this API. Recorded are its 50 routes; kept
+//! are those examples whose answer was right and whose route is served here, in the order in which
+//! they were made, because each changes what the next one finds. Left out are rows that an earlier
+//! version had written, and rows broken by hand: this store does not hold them.
+
+mod compare;
+mod deviations;
+mod example;
+mod front_end;
+mod history;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::Method;
+use dilux_api::openapi;
+use dilux_core::model::{BackupPolicy, KeepCount, TierRule, TierSchedule};
+use dilux_core::storage::StorageResult;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::world::{Answer, START, World};
+use compare::{Difference, compare};
+use deviations::{DEVIATIONS, Deviation};
+use example::{Bindings, Example, arrangements, examples, recorded_routes};
+
+/// A host that no server answers at.
+const DOWN: &str = "mysql-down.example.internal";
+
+/// The first example that finds the recorded history.
+const FIRST_READ: u32 = 37;
+
+#[tokio::test]
+async fn recorded_requests_are_answered_as_before() {
+    let found = replay().await;
+    let unexpected: Vec<String> = found
+        .iter()
+        .filter(|difference| DEVIATIONS.iter().all(|known| !known.covers(difference)))
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        unexpected.is_empty(),
+        "answers that changed:\n{}",
+        unexpected.join("\n")
+    );
+    let outdated: Vec<String> = DEVIATIONS
+        .iter()
+        .flat_map(|known| outdated(known, &found))
+        .collect();
+    assert!(
+        outdated.is_empty(),
+        "deviations that are none any more:\n{}",
+        outdated.join("\n")
+    );
+}
+
+#[test]
+fn each_recorded_route_that_is_served_is_replayed() {
+    let recorded = recorded_routes();
+    assert_eq!(recorded.len(), 50);
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut served = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            served.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    let replayed: BTreeSet<String> = examples().into_iter().map(|it| it.route).collect();
+    let due: BTreeSet<String> = recorded.intersection(&served).cloned().collect();
+    assert_eq!(replayed, due);
+}
+
+#[test]
+fn examples_have_names_of_their_own_and_deviations_name_examples() {
+    let all = examples();
+    let names: BTreeSet<&str> = all.iter().map(|example| example.name.as_str()).collect();
+    assert_eq!(names.len(), all.len());
+    for name in DEVIATIONS.iter().flat_map(|known| known.examples) {
+        assert!(names.contains(name), "no example is called {name}");
+    }
+    for arrangement in arrangements() {
+        assert!(names.contains(arrangement.before.as_str()));
+    }
+}
+
+/// What of a deviation was not found again.
+fn outdated(known: &Deviation, found: &[Difference]) -> Vec<String> {
+    if known.examples.is_empty() {
+        let is_found = found.iter().any(|difference| known.covers(difference));
+        return Vec::from_iter((!is_found).then(|| format!("{} ({})", known.at, known.reason)));
+    }
+    let is_found = |name: &&&str| {
+        found
+            .iter()
+            .any(|it| it.example == ***name && known.covers(it))
+    };
+    let missing = known.examples.iter().filter(|name| !is_found(name));
+    missing
+        .map(|name| format!("{name}: {} ({})", known.at, known.reason))
+        .collect()
+}
+
+/// Sends every example and gives what differs.
+async fn replay() -> Vec<Difference> {
+    let world = World::new().await;
+    world.server.down.lock().unwrap().push(DOWN);
+    plant_policy(&world).await.unwrap();
+    let mut bindings = Bindings::default();
+    let mut found = Vec::new();
+    let mut has_history = false;
+    let mut prepared: BTreeMap<String, _> = arrangements()
+        .into_iter()
+        .map(|it| (it.before.clone(), it))
+        .collect();
+    for example in examples() {
+        world.clock.advance(SignedDuration::from_secs(1));
+        if !has_history && example.seq >= FIRST_READ {
+            history::plant(&world, &mut bindings).await;
+            has_history = true;
+        }
+        if let Some(arrangement) = prepared.remove(&example.name) {
+            let body = bindings.fill_all(&arrangement.body);
+            let answer = world.post(&arrangement.path, &body).await.expect(201);
+            let thing = ["engine", "database"].map(|key| answer[key]["id"].as_str());
+            let id = thing.into_iter().flatten().next().unwrap();
+            bindings.bind(&format!("{{{{uuid:{}}}}}", arrangement.gives), id);
+        }
+        *world.server.databases.lock().unwrap() = found_on_server(&example.answer);
+        let answer = send(&world, &example, &bindings).await;
+        found.extend(compare(&example, &answer, &mut bindings));
+    }
+    found
+}
+
+async fn send(world: &World, example: &Example, bindings: &Bindings) -> Answer {
+    let (method, _) = example.route.split_once(' ').unwrap();
+    let method: Method = method.parse().unwrap();
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in &example.query {
+        query.append_pair(name, &bindings.fill(value));
+    }
+    let path = format!("{}?{}", bindings.fill(&example.path), query.finish());
+    if let Some(raw) = example.body["$raw"].as_str() {
+        return world.send_bytes(method, &path, raw.into()).await;
+    }
+    let body = bindings.fill_all(&example.body);
+    let body = Some(&body).filter(|body| !body.is_null());
+    world.call_with(method, &path, &[], body).await
+}
+
+/// The policy that the recording made before anything else that is replayed.
+async fn plant_policy(world: &World) -> StorageResult<()> {
+    let at = |text: &str| text.parse().unwrap();
+    let keep = |count| KeepCount::new(count).unwrap();
+    let rule = |schedule, count| TierRule {
+        schedule,
+        keep: keep(count),
+    };
+    let policy = BackupPolicy {
+        id: "nightly-archive".parse().unwrap(),
+        name: "Nightly Archive".parse().unwrap(),
+        description: Some("Kept for long".to_owned()),
+        is_system: false,
+        rules: vec![
+            rule(TierSchedule::Daily { at: at("01:30") }, 30),
+            rule(
+                TierSchedule::Weekly {
+                    day: dilux_core::model::DayOfWeek::new(6).unwrap(),
+                    at: at("03:15"),
+                },
+                12,
+            ),
+            rule(
+                TierSchedule::Monthly {
+                    day: dilux_core::model::DayOfMonth::new(28).unwrap(),
+                    at: at("04:30"),
+                },
+                12,
+            ),
+        ],
+        created_at: START.parse().unwrap(),
+        updated_at: START.parse().unwrap(),
+    };
+    world
+        .installation
+        .repositories
+        .policies
+        .insert(policy)
+        .await?;
+    Ok(())
+}
+
+/// The databases that an answer names as found on the server.
+fn found_on_server(answer: &Value) -> Vec<(&'static str, bool)> {
+    let lists = ["databases", "discovered_databases"].map(|key| answer[key].as_array());
+    lists
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|it| {
+            let name = it["name"].as_str()?.to_owned();
+            Some((&*name.leak(), it["is_system"].as_bool()?))
+        })
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! Where this API answers otherwise than the Python product did, and why. `docs/api.md` tells its
+//! users.
+
+use super::compare::Difference;
+
+/// A difference that is meant.
+#[derive(Debug)]
+pub(super) struct Deviation {
+    /// `status`, or the end of the place in the body.
+    pub(super) at: &'static str,
+    /// What was and what is.
+    pub(super) what: &'static str,
+    /// The examples that show it; none named means all that do.
+    pub(super) examples: &'static [&'static str],
+    /// Why it is meant.
+    pub(super) reason: &'static str,
+}
+
+impl Deviation {
+    /// Whether this is that difference.
+    pub(super) fn covers(&self, found: &Difference) -> bool {
+        let is_named = self.examples.is_empty() || self.examples.contains(&found.example.as_str());
+        is_named && found.at.ends_with(self.at) && found.what == self.what
+    }
+}
+
+/// All of them: refusals first, then answers that say more or other things.
+pub(super) const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        at: "status",
+        what: "was 400, is 422",
+        examples: &[
+            "engines.create-invalid-type",
+            "engines.create-missing-type",
+            "engines.create-invalid-auth",
+            "engines.create-port-range",
+            "engines.update-invalid-auth",
+            "databases.create-invalid-type",
+            "databases.create-port-out-of-range",
+            "databases.create-tags-wrong-type",
+            "databases.update-invalid-type",
+            "databases.test-connection-missing-fields",
+            "databases.test-connection-empty-object",
+            "databases.test-connection-invalid-type",
+            "databases.test-connection-invalid-port",
+            "backups.download-url-no-name",
+        ],
+        reason: "refused fields are 422 and listed; the text is in `error` as before",
+    },
+    Deviation {
+        at: "status",
+        what: "was 200, is 422",
+        examples: &[
+            "databases.list-type-unknown",
+            "engines.list-type-unknown",
+            "backups.filter-status-unknown",
+        ],
+        reason: "a filter value that cannot exist is a mistake, not an empty list",
+    },
+    Deviation {
+        at: "status",
+        what: "was 201, is 422",
+        examples: &["engines.create-port-zero"],
+        reason: "0 is no port; leave the port out to get the usual one",
+    },
+    Deviation {
+        at: "status",
+        what: "was 200, is 422",
+        examples: &["engines.update-immutable-fields"],
+        reason: "a change that is not made must not look made; unchanged values are accepted",
+    },
+    Deviation {
+        at: "status",
+        what: "was 201, is 422",
+        examples: &["databases.create-disabled-custom-container"],
+        reason: "`backup_destination` is refused while all backups go to one container",
+    },
+    Deviation {
+        at: "status",
+        what: "was 400, is 422",
+        examples: &["databases.create-duplicate-id"],
+        reason: "ids are given by the service, so none can be sent, let alone twice",
+    },
+    Deviation {
+        at: "status",
+        what: "was 400, is 404",
+        examples: &["databases.trigger-backup-engine-missing"],
+        reason: "a database whose engine does not exist cannot be registered",
+    },
+    Deviation {
+        at: "status",
+        what: "was 202, is 400",
+        examples: &["databases.trigger-backup-disabled"],
+        reason: "it is on SQL Server, which this version cannot back up",
+    },
+    Deviation {
+        at: "status",
+        what: "was 200, is 400",
+        examples: &["engines.discover-sqlserver"],
+        reason: "this version does not speak to SQL Server",
+    },
+    Deviation {
+        at: "/error_type",
+        what: "was 'ConnectionFailed', is 'UnsupportedType'",
+        examples: &["databases.test-connection-sqlserver-failed"],
+        reason: "this version does not speak to SQL Server",
+    },
+    Deviation {
+        at: "status",
+        what: "was 200, is 400",
+        examples: &["databases.delete-with-backups"],
+        reason: "`delete_backups=true` is refused while nothing deletes backups",
+    },
+    Deviation {
+        at: "status",
+        what: "was 200, is 404",
+        examples: &["backups.download-url-special-chars"],
+        reason: "links are given to backups only, not to any text that may name a blob",
+    },
+    Deviation {
+        at: "/expires_in_hours",
+        what: "was a number, is null",
+        examples: &["backups.download-url", "backups.download-url-expiry"],
+        reason: "the embedded store signs no links; this API's own do not expire",
+    },
+    Deviation {
+        at: "/backups",
+        what: "had 3 items, has 0",
+        examples: &["backups.filter-engine-and-database"],
+        reason: "both filters count; the database is not on that engine",
+    },
+    Deviation {
+        at: "count",
+        what: "was 3, is 0",
+        examples: &["backups.filter-engine-and-database"],
+        reason: "both filters count; the database is not on that engine",
+    },
+    Deviation {
+        at: "/items",
+        what: "had 3 items, has 4",
+        examples: &["engines.list"],
+        reason: "the engine of a database that named none was registered with it",
+    },
+    Deviation {
+        at: "/items",
+        what: "had 1 items, has 2",
+        examples: &["engines.list-page"],
+        reason: "the engine of a database that named none was registered with it",
+    },
+    Deviation {
+        at: "/total",
+        what: "was 3, is 4",
+        examples: &["engines.list", "engines.list-page"],
+        reason: "the engine of a database that named none was registered with it",
+    },
+    Deviation {
+        at: "/engine_id",
+        what: "was null, is text",
+        examples: &[],
+        reason: "every database has an engine",
+    },
+    Deviation {
+        at: "/created_by",
+        what: "was null, is text",
+        examples: &[],
+        reason: "it is known who registered a database",
+    },
+    Deviation {
+        at: "/auth_method",
+        what: "was null, is text",
+        examples: &[],
+        reason: "a database with credentials of its own says how it signs in",
+    },
+    Deviation {
+        at: "/username",
+        what: "was null, is text",
+        examples: &[],
+        reason: "a database that signs in as its engine does shows the account that is used",
+    },
+    Deviation {
+        at: "/policy_id",
+        what: "was null, is text",
+        examples: &["databases.create-inheriting"],
+        reason: "a database that follows its engine's policy shows which one that is",
+    },
+    Deviation {
+        at: "/policy_id",
+        what: "was 'production-standard', is 'production-critical'",
+        examples: &[],
+        reason: "a database that follows its engine's policy shows which one that is",
+    },
+    Deviation {
+        at: "/backup_destination",
+        what: "was text, is null",
+        examples: &[],
+        reason: "`backup_destination` is refused while all backups go to one container",
+    },
+    Deviation {
+        at: "/password_secret_name",
+        what: "was text, is null",
+        examples: &[
+            "databases.update-to-inherited-credentials",
+            "databases.update-back-to-own",
+            "databases.update-policy-id",
+        ],
+        reason: "a password that is no longer used is deleted, not kept without an owner",
+    },
+    Deviation {
+        at: "/password_secret_name",
+        what: "was null, is text",
+        examples: &["dev.engine-create-with-discovery", "dev.database-create"],
+        reason: "passwords are in a secret store in every environment",
+    },
+    Deviation {
+        at: "/existing_id",
+        what: "was null, is text",
+        examples: &[],
+        reason: "the id under which a found database is registered is told",
+    },
+    Deviation {
+        at: "/engine/host",
+        what: "was 'MYSQL01.example.internal', is 'case.example'",
+        examples: &["engines.update-apply-credentials-none"],
+        reason: "hosts that differ in case only are one engine, so another one stands in",
+    },
+];

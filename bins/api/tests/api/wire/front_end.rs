@@ -1,0 +1,98 @@
+//! What the Python product's dashboard sends that no recorded example holds.
+
+use dilux_api::openapi;
+use dilux_core::model::BackupStatus;
+use serde_json::{Value, json};
+
+use crate::seeds::{Seed, database, engine};
+use crate::server::PASSWORD;
+use crate::world::{START, World};
+
+/// Reading routes that list, with each of their documented query parameters left empty.
+fn lists_with_empty_filters() -> Vec<(String, String)> {
+    let document = serde_json::to_value(openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let mut lists = Vec::new();
+    for (path, item) in paths {
+        let parameters = item["get"]["parameters"].as_array();
+        let names: Vec<&str> = parameters
+            .into_iter()
+            .flatten()
+            .filter(|it| it["in"] == "query" && it["required"] == false)
+            .map(|it| it["name"].as_str().unwrap())
+            .collect();
+        let needs_more = parameters
+            .into_iter()
+            .flatten()
+            .any(|it| it["required"] == true);
+        if !names.is_empty() && !needs_more {
+            let empty: Vec<String> = names.iter().map(|name| format!("{name}=")).collect();
+            lists.push((path.clone(), format!("{path}?{}", empty.join("&"))));
+        }
+    }
+    lists
+}
+
+#[tokio::test]
+async fn an_empty_filter_is_no_filter() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "one").await;
+    let shop = database(&world, &engine, "shop").await;
+    let seed = Seed {
+        database: &shop,
+        engine: &engine,
+        label: "shop",
+        at: START.parse().unwrap(),
+        status: BackupStatus::Completed,
+        data: b"data",
+    };
+    seed.plant(&world).await;
+    let lists = lists_with_empty_filters();
+    assert!(lists.len() >= 4, "{lists:?}");
+    for (plain, filtered) in lists {
+        let expected = world.get(&plain).await.expect(200);
+        let lists: Vec<&Value> = expected
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(key, value)| *key != "damaged" && value.is_array())
+            .map(|(_, value)| value)
+            .collect();
+        assert!(lists.iter().all(|list| list[0].is_object()), "{expected}");
+        assert_eq!(
+            world.get(&filtered).await.expect(200),
+            expected,
+            "{filtered}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn forms_come_with_all_their_fields_and_the_unused_ones_empty() {
+    let world = World::new().await;
+    let form = json!({
+        "name": "New", "engine_type": "postgresql", "host": "pg.example.com", "port": 5432,
+        "auth_method": "", "username": "", "password": "", "policy_id": "",
+        "discover_databases": false,
+    });
+    world.post("/api/engines", &form).await.expect(201);
+    let engine = engine(&world, "mysql", "one").await;
+    let form = json!({
+        "name": "Shop", "database_type": "mysql", "host": "one", "port": 3306,
+        "database_name": "shop", "username": "", "password": "", "policy_id": "",
+        "use_engine_policy": true, "engine_id": engine, "use_engine_credentials": true,
+        "enabled": true, "compression": true,
+    });
+    let test = world.post("/api/databases/test-connection", &form).await;
+    assert_eq!(test.expect(200)["success"], json!(true));
+    let created = world.post("/api/databases", &form).await.expect(201);
+    let id = created["database"]["id"].as_str().unwrap();
+    let mut edited = form.clone();
+    edited["name"] = json!("Shop 2");
+    let path = format!("/api/databases/{id}");
+    let edited = world.put(&path, &edited).await.expect(200);
+    assert_eq!(edited["database"]["name"], json!("Shop 2"));
+    assert_eq!(edited["database"]["use_engine_policy"], json!(true));
+    let visits = world.server.visits.lock().unwrap().clone();
+    assert_eq!(visits, [("one:3306".to_owned(), PASSWORD.to_owned())]);
+}
