@@ -13,6 +13,7 @@ pub mod installation;
 pub mod model;
 pub mod random;
 pub mod repository;
+pub mod retention;
 pub mod schedule;
 pub mod secret;
 pub mod service;

@@ -1,0 +1,45 @@
+//! A committed backup as the planner sees it.
+
+use jiff::Timestamp;
+
+use crate::model::{BackupId, Tier};
+
+/// What is known of the data of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Soundness {
+    /// It is there, and a verification read it to its end and found it whole.
+    Verified,
+    /// It is there in its full length; nobody has read it since.
+    Unverified,
+    /// It is gone, truncated, or failed a verification. Such a backup protects nothing.
+    Unsound,
+}
+
+/// A committed backup: one whose manifest exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Id.
+    pub id: BackupId,
+    /// When its dump began: the state of the database that it holds.
+    pub taken_at: Timestamp,
+    /// Tiers that it serves; empty for a manual one.
+    pub tiers: Vec<Tier>,
+    /// What is known of its data.
+    pub soundness: Soundness,
+    /// Whether somebody pinned it.
+    pub is_pinned: bool,
+    /// Whether it is held.
+    pub is_held: bool,
+}
+
+impl Candidate {
+    /// Whether it could be restored, as far as is known.
+    pub fn is_sound(&self) -> bool {
+        self.soundness != Soundness::Unsound
+    }
+
+    /// Whether it takes a place in a tier: it is sound, and nothing else keeps it already.
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_sound() && !self.is_pinned && !self.is_held
+    }
+}
