@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod mariadb;
 pub mod postgres;
 pub mod proxy;
+pub mod retention_oracle;
 pub mod samples;
 mod server_process;
 pub mod transfer;
