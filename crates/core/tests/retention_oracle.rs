@@ -9,10 +9,10 @@ use dilux_testkit::retention_oracle::{Planner, Tally, run_case};
 use jiff::Timestamp;
 
 /// Histories of the slice.
-const CASES: u64 = 20_000;
+const CASES: u64 = 8_000;
 
 /// Histories in which each faulty planner must be caught.
-const FAULTY_CASES: u64 = 2_000;
+const FAULTY_CASES: u64 = 1_000;
 
 #[test]
 fn planner_agrees_with_the_naive_model() {

@@ -76,14 +76,15 @@ fn check_day(
     history.backups.retain(|backup| !gone.contains(&backup.id));
     let again = planner(&history.backups, &rules, now);
     if again.expired().next().is_some() {
-        return Err(describe(format!(
-            "planning again expires more: {again:#?}"
-        )));
+        return Err(describe(format!("planning again expires more: {again:#?}")));
     }
     tally.plans += 1;
     tally.verdicts += before.len() as u64;
     tally.expired += gone.len() as u64;
-    tally.protected += before.iter().filter(|one| is_protected(one, &before)).count() as u64;
+    tally.protected += before
+        .iter()
+        .filter(|one| is_protected(one, &before))
+        .count() as u64;
     Ok(())
 }
 
@@ -162,7 +163,9 @@ fn is_protected(backup: &Candidate, all: &[Candidate]) -> bool {
         Soundness::Unverified => !has_verified,
         Soundness::Unsound => false,
     };
-    let is_newest_good =
-        is_good(backup) && !all.iter().any(|one| is_good(one) && model::is_newer(one, backup));
+    let is_newest_good = is_good(backup)
+        && !all
+            .iter()
+            .any(|one| is_good(one) && model::is_newer(one, backup));
     backup.is_pinned || backup.is_held || !backup.is_sound() || is_newest_good
 }

@@ -56,8 +56,12 @@ impl KeepReason {
             Self::Held => "held",
             Self::Unsound => "unsound",
             Self::Tier { .. } => "tier",
-            Self::Outside { is_manual: true, .. } => "manual",
-            Self::Outside { is_manual: false, .. } => "tier_disabled",
+            Self::Outside {
+                is_manual: true, ..
+            } => "manual",
+            Self::Outside {
+                is_manual: false, ..
+            } => "tier_disabled",
             Self::Unregistered { .. } => "database_unregistered",
             Self::NewestVerified => "newest_verified",
             Self::NewestCommitted => "newest_committed",
@@ -76,7 +80,10 @@ impl fmt::Display for KeepReason {
                  and stays for people to look at",
             ),
             Self::Tier { tier, place, keep } => {
-                write!(formatter, "it is number {place} of {keep} kept {tier} backups")
+                write!(
+                    formatter,
+                    "it is number {place} of {keep} kept {tier} backups"
+                )
             }
             Self::Outside {
                 is_manual: true,
@@ -133,8 +140,12 @@ impl ExpireReason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Outranked { .. } => "tier_full",
-            Self::Outside { is_manual: true, .. } => "manual_too_old",
-            Self::Outside { is_manual: false, .. } => "tier_disabled",
+            Self::Outside {
+                is_manual: true, ..
+            } => "manual_too_old",
+            Self::Outside {
+                is_manual: false, ..
+            } => "tier_disabled",
             Self::Unregistered { .. } => "database_unregistered",
         }
     }

@@ -110,10 +110,7 @@ impl History {
         let Ok(id) = format!("backup-{number}").parse() else {
             return;
         };
-        let tiers = Tier::ALL
-            .into_iter()
-            .filter(|_| random.one_in(3))
-            .collect();
+        let tiers = Tier::ALL.into_iter().filter(|_| random.one_in(3)).collect();
         let soundness = match random.below(8) {
             0 => Soundness::Unsound,
             1 | 2 => Soundness::Verified,
