@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dilux_core::crash;
 use dilux_core::dispatch::Doorbell;
-use dilux_core::model::{BackupWork, DatabaseId, Job, JobId, JobState, Progress, Trigger, Work};
+use dilux_core::model::{BackupWork, DatabaseId, Job, JobId, JobOwner, Trigger, Work};
 use dilux_core::repository::Versioned;
 use dilux_core::storage::{
     QueueName, ReceivedMessage, SendOptions, StorageErrorKind, StorageResult,
@@ -152,27 +152,19 @@ impl Processor {
             return Ok(None);
         };
         let now = self.installation.clock.now();
-        let job = Job {
-            id: JobId::derive(&legacy.database_id, &format!("message|{}", legacy.id)),
+        let id = JobId::derive(&legacy.database_id, &format!("message|{}", legacy.id));
+        let owner = JobOwner {
             database_id: legacy.database_id,
             database_label: database.value.label,
             engine_type: engine.value.engine_type,
-            work: Work::Backup(BackupWork {
-                tiers: Vec::new(),
-                slot: None,
-                needs_enabled: false,
-            }),
-            trigger: Trigger::Manual,
-            created_at: now,
-            not_before: now,
-            rung_at: Some(now),
-            epoch: 0,
-            attempts: 0,
-            cancel_requested: false,
-            progress: Progress::default(),
-            comparison: None,
-            state: JobState::Pending,
         };
+        let work = Work::Backup(BackupWork {
+            tiers: Vec::new(),
+            slot: None,
+            needs_enabled: false,
+        });
+        let mut job = Job::new(id, owner, work, Trigger::Manual, now);
+        job.rung_at = Some(now);
         let id = job.id.clone();
         repositories.jobs.book(job).await?;
         Ok(Some(id))

@@ -9,8 +9,8 @@ use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
     AuthMethod, BackupId, BackupStatus, BackupWork, Compression, CredentialSource, Database,
-    DatabaseId, Engine, EngineId, EngineType, Job, JobId, JobState, Manifest, PolicySource,
-    Progress, RestoreWork, Trigger, Work,
+    DatabaseId, Engine, EngineId, EngineType, Job, JobId, JobOwner, JobState, Manifest,
+    PolicySource, RestoreWork, Trigger, Work,
 };
 use dilux_core::secret::SecretName;
 use dilux_core::storage::Profile;
@@ -56,24 +56,14 @@ impl World {
     }
 
     fn job(&self, key: &str, work: Work) -> Job {
-        let now = self.installation.clock.now();
-        Job {
-            id: JobId::derive(&self.database, key),
+        let owner = JobOwner {
             database_id: self.database.clone(),
             database_label: "Shop".parse().unwrap(),
             engine_type: EngineType::PostgreSql,
-            work,
-            trigger: Trigger::Manual,
-            created_at: now,
-            not_before: now,
-            rung_at: None,
-            epoch: 0,
-            attempts: 0,
-            cancel_requested: false,
-            progress: Progress::default(),
-            comparison: None,
-            state: JobState::Pending,
-        }
+        };
+        let id = JobId::derive(&self.database, key);
+        let now = self.installation.clock.now();
+        Job::new(id, owner, work, Trigger::Manual, now)
     }
 
     /// Dispatches a job and lets a processor run until it is over.

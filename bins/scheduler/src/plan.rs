@@ -1,7 +1,7 @@
 //! From what is owed to jobs. Pure.
 
 use dilux_core::model::{
-    BackupPolicy, BackupWork, Database, Engine, Job, JobId, JobState, Progress, Tier, Trigger, Work,
+    BackupPolicy, BackupWork, Database, Engine, Job, JobId, JobOwner, Tier, Trigger, Work,
 };
 use dilux_core::repository::ScheduleState;
 use dilux_core::schedule::{Due, due};
@@ -54,23 +54,13 @@ fn owed(snapshot: &Snapshot<'_>, due: Due, now: Timestamp) -> Owed {
         slot: Some(due.slot),
         needs_enabled: true,
     };
-    let job = Job {
-        id: JobId::derive(&database.id, &format!("slot|{}", due.slot)),
+    let id = JobId::derive(&database.id, &format!("slot|{}", due.slot));
+    let owner = JobOwner {
         database_id: database.id.clone(),
         database_label: database.label.clone(),
         engine_type: snapshot.engine.engine_type,
-        work: Work::Backup(work),
-        trigger: Trigger::Scheduler,
-        created_at: now,
-        not_before: due.slot.max(now),
-        rung_at: None,
-        epoch: 0,
-        attempts: 0,
-        cancel_requested: false,
-        progress: Progress::default(),
-        comparison: None,
-        state: JobState::Pending,
     };
+    let job = Job::new(id, owner, Work::Backup(work), Trigger::Scheduler, now).starting(due.slot);
     Owed {
         job,
         states,

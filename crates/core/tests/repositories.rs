@@ -9,8 +9,8 @@ use dilux_core::config::Settings;
 use dilux_core::dispatch::Doorbell;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    Backup, BackupId, BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobState,
-    Progress, Trigger, Work, WorkerId,
+    Backup, BackupId, BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobOwner,
+    JobState, Progress, Trigger, Work, WorkerId,
 };
 use dilux_core::random::SystemRandom;
 use dilux_core::repository::Booking;
@@ -46,28 +46,18 @@ async fn world() -> World {
 }
 
 fn job(database: &str, key: &str, now: Timestamp) -> Job {
-    let database: DatabaseId = database.parse().unwrap();
-    Job {
-        id: JobId::derive(&database, key),
-        database_id: database,
+    let owner = JobOwner {
+        database_id: database.parse().unwrap(),
         database_label: "Orders ☃ 'quoted'".parse().unwrap(),
         engine_type: EngineType::MySql,
-        work: Work::Backup(BackupWork {
-            tiers: vec![],
-            slot: Some(now),
-            needs_enabled: true,
-        }),
-        trigger: Trigger::Scheduler,
-        created_at: now,
-        not_before: now,
-        rung_at: None,
-        epoch: 0,
-        attempts: 0,
-        cancel_requested: false,
-        progress: Progress::default(),
-        comparison: None,
-        state: JobState::Pending,
-    }
+    };
+    let id = JobId::derive(&owner.database_id, key);
+    let work = Work::Backup(BackupWork {
+        tiers: vec![],
+        slot: Some(now),
+        needs_enabled: true,
+    });
+    Job::new(id, owner, work, Trigger::Scheduler, now)
 }
 
 fn backup(database: &str, number: i64) -> Backup {

@@ -3,7 +3,7 @@
 use dilux_core::dispatch::Dispatched;
 use dilux_core::model::{
     AuditAction, AuditResourceType, Backup, BackupStatus, BackupWork, CredentialSource, DatabaseId,
-    Engine, EngineType, Job, JobId, JobState, Label, Progress, Trigger, Work,
+    Engine, Job, JobId, JobOwner, JobState, Trigger, Work,
 };
 use dilux_core::repository::Cursor;
 use dilux_core::{Error, Result};
@@ -35,17 +35,6 @@ pub(crate) struct Started {
     pub(crate) is_new: bool,
     /// Id of the message that rings for it.
     pub(crate) message_id: Option<String>,
-}
-
-/// Whose job it is.
-#[derive(Debug)]
-pub(super) struct JobOwner {
-    /// Database.
-    pub(super) database_id: DatabaseId,
-    /// Its label.
-    pub(super) database_label: Label,
-    /// Type of its engine.
-    pub(super) engine_type: EngineType,
 }
 
 impl From<Dispatched> for Started {
@@ -191,24 +180,13 @@ impl Application {
 
     /// A manual job that may start at once.
     pub(super) fn new_job(&self, id: JobId, owner: JobOwner, work: Work) -> Job {
-        let now = self.installation.clock.now();
-        Job {
+        Job::new(
             id,
-            database_id: owner.database_id,
-            database_label: owner.database_label,
-            engine_type: owner.engine_type,
+            owner,
             work,
-            trigger: Trigger::Manual,
-            created_at: now,
-            not_before: now,
-            rung_at: None,
-            epoch: 0,
-            attempts: 0,
-            cancel_requested: false,
-            progress: Progress::default(),
-            comparison: None,
-            state: JobState::Pending,
-        }
+            Trigger::Manual,
+            self.installation.clock.now(),
+        )
     }
 
     /// The jobs that match `filter`, newest first.

@@ -1,15 +1,15 @@
 //! Asking for a restore into a new database.
 
 use dilux_core::model::{
-    AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineType, JobId, Manifest,
-    RestoreWork, Work,
+    AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineType, JobId, JobOwner,
+    Manifest, RestoreWork, Work,
 };
 use dilux_core::random::hex_text;
 use dilux_core::{Error, Result};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::jobs::{JobOwner, Started, job_event};
+use super::jobs::{Started, job_event};
 use super::{Application, refuse};
 use crate::caller::Caller;
 use crate::wire::backup::RestoreWish;

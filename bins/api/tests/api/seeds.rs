@@ -2,7 +2,7 @@
 
 use dilux_core::model::{
     Backup, BackupId, BackupStatus, BackupWork, Compression, DatabaseId, EngineId, EngineType, Job,
-    JobId, JobState, Manifest, Progress, ServerIdentity, StoredData, ToolIdentity, Trigger, Work,
+    JobId, JobOwner, JobState, Manifest, ServerIdentity, StoredData, ToolIdentity, Trigger, Work,
 };
 use dilux_core::storage::{BlobName, PutOptions};
 use jiff::Timestamp;
@@ -87,27 +87,20 @@ impl Seed<'_> {
     }
 
     fn job(&self, id: &JobId) -> Job {
-        Job {
-            id: id.clone(),
+        let owner = JobOwner {
             database_id: self.database.parse().unwrap(),
             database_label: self.label.parse().unwrap(),
             engine_type: EngineType::PostgreSql,
-            work: Work::Backup(BackupWork {
-                tiers: Vec::new(),
-                slot: None,
-                needs_enabled: false,
-            }),
-            trigger: Trigger::Scheduler,
-            created_at: self.at,
-            not_before: self.at,
-            rung_at: None,
-            epoch: 0,
-            attempts: 1,
-            cancel_requested: false,
-            progress: Progress::default(),
-            comparison: None,
-            state: JobState::Completed { at: self.at },
-        }
+        };
+        let work = Work::Backup(BackupWork {
+            tiers: Vec::new(),
+            slot: None,
+            needs_enabled: false,
+        });
+        let mut job = Job::new(id.clone(), owner, work, Trigger::Scheduler, self.at);
+        job.attempts = 1;
+        job.state = JobState::Completed { at: self.at };
+        job
     }
 
     async fn store(&self, world: &World, job: &JobId, blob: &str) {

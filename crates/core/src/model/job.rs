@@ -7,217 +7,30 @@
 //!    └─ Cancelled, Missed           Running with a dead lease ─► Running(epoch + 1)
 //! ```
 
-use std::fmt;
+mod progress;
+mod retry;
+mod state;
+mod work;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use super::{
-    BackupId, BackupStatus, DatabaseId, DatabaseName, EngineId, EngineType, JobId, Label, Tier,
-    WorkerId,
-};
+pub use progress::{Progress, Stage};
+pub use retry::RetryRule;
+pub use state::{InvalidTransition, JobState, Lease};
+pub use work::{BackupWork, Comparison, RestoreWork, Trigger, Work};
+
+use super::{BackupStatus, DatabaseId, EngineType, JobId, Label, WorkerId};
 use crate::transfer::{Failure, FailureKind};
 
-/// Who asked for a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Trigger {
-    /// The scheduler, because a slot was due.
-    Scheduler,
-    /// A person or script.
-    Manual,
-}
-
-impl Trigger {
-    /// The name on the wire and in rows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduler => "scheduler",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl std::str::FromStr for Trigger {
-    type Err = super::InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Scheduler, Self::Manual]
-            .into_iter()
-            .find(|trigger| trigger.as_str() == text)
-            .ok_or_else(|| super::InvalidName("must be scheduler or manual".to_owned()))
-    }
-}
-
-/// What a backup job owes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackupWork {
-    /// Tiers that the dump serves; empty for a manual one.
-    pub tiers: Vec<Tier>,
-    /// The slot that it was due for.
-    pub slot: Option<Timestamp>,
-    /// Whether the worker must check that the database is still enabled.
-    pub needs_enabled: bool,
-}
-
-/// What a restore job owes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreWork {
-    /// From which backup.
-    pub backup_id: BackupId,
-    /// Onto which engine.
-    pub target_engine: EngineId,
-    /// Into which new database.
-    pub target_database: DatabaseName,
-    /// Whether to compare the restored database with the live source afterwards.
-    pub compare_with_source: bool,
-}
-
-/// What a comparison of a restored database with its source found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// Tables compared.
-    pub tables: u64,
-    /// Rows compared.
-    pub rows: u64,
-    /// What differs, at most 20 sentences; empty when the two are equal.
-    pub differences: Vec<String>,
-}
-
-/// The work of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Work {
-    /// Make a backup.
-    Backup(BackupWork),
-    /// Restore one.
-    Restore(RestoreWork),
-}
-
-/// A worker's claim on a job.
+/// Whose job it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// Who.
-    pub worker: WorkerId,
-    /// Until when, unless renewed.
-    pub until: Timestamp,
-}
-
-/// What a running job is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Signing in, choosing the tool.
-    Preparing,
-    /// Moving bytes out of the server.
-    Dumping,
-    /// Making the backup visible.
-    Committing,
-    /// Moving bytes into the server.
-    Restoring,
-    /// Checking what was restored.
-    Checking,
-}
-
-/// How far a running job is.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Progress {
-    /// What it is doing.
-    pub stage: Option<Stage>,
-    /// Bytes of the dump moved so far.
-    pub plain_bytes: u64,
-    /// Bytes stored so far.
-    pub stored_bytes: u64,
-    /// Plain bytes a second since the stage began.
-    pub bytes_per_second: u64,
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobState {
-    /// Booked; a worker may claim it from `not_before` on.
-    Pending,
-    /// A worker has it.
-    Running {
-        /// The claim.
-        lease: Lease,
-        /// Start of this attempt.
-        since: Timestamp,
-    },
-    /// An attempt failed; another follows from `not_before` on.
-    Retrying {
-        /// Why the last attempt failed.
-        last: Failure,
-    },
-    /// Done.
-    Completed {
-        /// When.
-        at: Timestamp,
-    },
-    /// Given up.
-    Failed {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        failure: Failure,
-    },
-    /// Stopped by somebody.
-    Cancelled {
-        /// When.
-        at: Timestamp,
-    },
-    /// Never run, for a reason.
-    Missed {
-        /// When that was decided.
-        at: Timestamp,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl JobState {
-    /// The name in rows and on the wire.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running { .. } => "running",
-            Self::Retrying { .. } => "retrying",
-            Self::Completed { .. } => "completed",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Missed { .. } => "missed",
-        }
-    }
-}
-
-/// When a failed attempt is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryRule {
-    /// Attempts in all before a transient failure is final.
-    pub attempts: u32,
-    /// Wait after the first; each further wait is four times as long, at most an hour.
-    pub first_wait: SignedDuration,
-}
-
-impl RetryRule {
-    fn wait_after(self, attempts: u32) -> SignedDuration {
-        const LONGEST: SignedDuration = SignedDuration::from_hours(1);
-        let factor = 4_i32.saturating_pow(attempts.saturating_sub(1));
-        self.first_wait
-            .checked_mul(factor)
-            .unwrap_or(LONGEST)
-            .min(LONGEST)
-    }
-}
-
-/// A transition that the state machine does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {from} job cannot be {to}")]
-pub struct InvalidTransition {
-    /// State it is in.
-    pub from: &'static str,
-    /// What was attempted.
-    pub to: &'static str,
+pub struct JobOwner {
+    /// Database.
+    pub database_id: DatabaseId,
+    /// Its label.
+    pub database_label: Label,
+    /// Type of its engine.
+    pub engine_type: EngineType,
 }
 
 /// One owed piece of work.
@@ -256,6 +69,34 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job booked at `now`, which may start at once.
+    pub fn new(id: JobId, owner: JobOwner, work: Work, trigger: Trigger, now: Timestamp) -> Self {
+        Self {
+            id,
+            database_id: owner.database_id,
+            database_label: owner.database_label,
+            engine_type: owner.engine_type,
+            work,
+            trigger,
+            created_at: now,
+            not_before: now,
+            rung_at: None,
+            epoch: 0,
+            attempts: 0,
+            cancel_requested: false,
+            progress: Progress::default(),
+            comparison: None,
+            state: JobState::Pending,
+        }
+    }
+
+    /// The job, but not before `at`.
+    #[must_use]
+    pub fn starting(mut self, at: Timestamp) -> Self {
+        self.not_before = self.not_before.max(at);
+        self
+    }
+
     /// Whether nothing more will happen to it.
     pub fn is_terminal(&self) -> bool {
         match self.state {
@@ -409,12 +250,6 @@ impl Job {
             from: self.state.as_str(),
             to,
         }
-    }
-}
-
-impl fmt::Display for JobState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }
 

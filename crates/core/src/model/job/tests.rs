@@ -7,28 +7,18 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn pending() -> Job {
-    let database: DatabaseId = "db-001".parse().unwrap();
-    Job {
-        id: JobId::derive(&database, "slot|x"),
-        database_id: database,
+    let owner = JobOwner {
+        database_id: "db-001".parse().unwrap(),
         database_label: "Orders".parse().unwrap(),
         engine_type: EngineType::PostgreSql,
-        work: Work::Backup(BackupWork {
-            tiers: vec![],
-            slot: None,
-            needs_enabled: false,
-        }),
-        trigger: Trigger::Manual,
-        created_at: at(0),
-        not_before: at(0),
-        rung_at: None,
-        epoch: 0,
-        attempts: 0,
-        cancel_requested: false,
-        progress: Progress::default(),
-        comparison: None,
-        state: JobState::Pending,
-    }
+    };
+    let id = JobId::derive(&owner.database_id, "slot|x");
+    let work = Work::Backup(BackupWork {
+        tiers: vec![],
+        slot: None,
+        needs_enabled: false,
+    });
+    Job::new(id, owner, work, Trigger::Manual, at(0))
 }
 
 fn worker(name: &str) -> WorkerId {

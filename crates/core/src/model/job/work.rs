@@ -1,0 +1,82 @@
+//! What a job owes, and who asked for it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{BackupId, DatabaseName, EngineId, InvalidName, Tier};
+
+/// Who asked for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// The scheduler, because a slot was due.
+    Scheduler,
+    /// A person or script.
+    Manual,
+}
+
+impl Trigger {
+    /// The name on the wire and in rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+impl std::str::FromStr for Trigger {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Scheduler, Self::Manual]
+            .into_iter()
+            .find(|trigger| trigger.as_str() == text)
+            .ok_or_else(|| InvalidName("must be scheduler or manual".to_owned()))
+    }
+}
+
+/// What a backup job owes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupWork {
+    /// Tiers that the dump serves; empty for a manual one.
+    pub tiers: Vec<Tier>,
+    /// The slot that it was due for.
+    pub slot: Option<Timestamp>,
+    /// Whether the worker must check that the database is still enabled.
+    pub needs_enabled: bool,
+}
+
+/// What a restore job owes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreWork {
+    /// From which backup.
+    pub backup_id: BackupId,
+    /// Onto which engine.
+    pub target_engine: EngineId,
+    /// Into which new database.
+    pub target_database: DatabaseName,
+    /// Whether to compare the restored database with the live source afterwards.
+    pub compare_with_source: bool,
+}
+
+/// What a comparison of a restored database with its source found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Tables compared.
+    pub tables: u64,
+    /// Rows compared.
+    pub rows: u64,
+    /// What differs, at most 20 sentences; empty when the two are equal.
+    pub differences: Vec<String>,
+}
+
+/// The work of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Make a backup.
+    Backup(BackupWork),
+    /// Restore one.
+    Restore(RestoreWork),
+}
