@@ -267,7 +267,8 @@ impl Processor {
     pub(crate) async fn miss(&self, claim: &Claim, reason: &str) -> Result<(), Failure> {
         tracing::warn!(reason, "job will not run");
         let now = self.installation.clock.now();
-        claim.change(|job| job.miss(now, reason.to_owned())).await?;
+        let job = claim.change(|job| job.miss(now, reason.to_owned())).await?;
+        self.record_missed(&job, reason).await;
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 
 use dilux_core::crash;
 use dilux_core::model::{
-    AuditAction, AuditEntry, AuditId, AuditResourceType, AuditStatus, Backup, BackupId,
-    BackupStatus, Job, JobState, Manifest, Work,
+    AuditAction, AuditEntry, AuditId, AuditResourceType, AuditStatus, Backup, Job, JobState,
+    Manifest, Work,
 };
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -28,8 +28,9 @@ pub(crate) fn storage_failure(what: &str, error: &StorageError) -> Failure {
 impl Processor {
     /// Writes the history line of a job that starts.
     pub(crate) async fn record_start(&self, job: &Job, subject: &Subject) -> Result<(), Failure> {
-        let mut line = line_of(job);
+        let mut line = Backup::of_job(job);
         line.engine_id = Some(subject.engine.id.clone());
+        line.retry_count = job.attempts;
         self.put_line(&line).await
     }
 
@@ -40,19 +41,7 @@ impl Processor {
         claim: &Claim,
         manifest: &Manifest,
     ) -> Result<(), Failure> {
-        let job = claim.job().await;
-        let mut line = line_of(&job);
-        line.status = BackupStatus::Completed;
-        line.engine_id = Some(manifest.engine_id.clone());
-        line.started_at = Some(manifest.started_at);
-        line.completed_at = Some(manifest.committed_at);
-        line.container = Some(manifest.data.container.clone());
-        line.blob_name = Some(manifest.data.blob.clone());
-        line.stored_bytes = Some(manifest.data.stored_bytes);
-        line.plain_bytes = Some(manifest.data.plain_bytes);
-        line.stored_sha256 = Some(manifest.data.stored_sha256.clone());
-        line.format = Some(manifest.data.format.clone());
-        self.put_line(&line).await?;
+        self.put_line(&Backup::of_manifest(manifest)).await?;
         crash::point("after-history-completed");
         let now = self.installation.clock.now();
         let progress = dilux_core::model::Progress {
@@ -86,7 +75,7 @@ impl Processor {
                 .await
             {
                 Ok(Some(line)) => line.value,
-                _ => line_of(job),
+                _ => Backup::of_job(job),
             };
             line.status = job.backup_status();
             line.failure = Some(failure.clone());
@@ -104,6 +93,21 @@ impl Processor {
             };
             self.audit(job, action, Some(failure)).await;
         }
+    }
+
+    /// Writes a job that was never tried into history and audit log. Best effort: the job row
+    /// already says it.
+    pub(crate) async fn record_missed(&self, job: &Job, reason: &str) {
+        let failure = Failure::new(FailureKind::Missed, reason);
+        if matches!(job.work, Work::Backup(_)) {
+            let mut line = Backup::of_job(job);
+            line.failure = Some(failure.clone());
+            if let Err(failure) = self.put_line(&line).await {
+                tracing::warn!(reason = %failure, "history line of a missed backup is missing");
+            }
+        }
+        self.audit(job, AuditAction::BackupMissed, Some(&failure))
+            .await;
     }
 
     /// Appends an entry about a job to the audit log, as the processor.
@@ -142,40 +146,6 @@ impl Processor {
     async fn put_line(&self, line: &Backup) -> Result<(), Failure> {
         let put = self.installation.repositories.backups.put(line).await;
         put.map_err(|error| storage_failure("the history could not be written", &error))
-    }
-}
-
-/// The history line that a job row alone can tell.
-fn line_of(job: &Job) -> Backup {
-    let tiers = match &job.work {
-        Work::Backup(work) => work.tiers.clone(),
-        Work::Restore(_) => Vec::new(),
-    };
-    let started_at = match &job.state {
-        JobState::Running { since, .. } => Some(*since),
-        _ => None,
-    };
-    Backup {
-        id: BackupId::from(&job.id),
-        job_id: job.id.clone(),
-        database_id: job.database_id.clone(),
-        database_label: job.database_label.clone(),
-        engine_id: None,
-        engine_type: job.engine_type,
-        status: job.backup_status(),
-        created_at: job.created_at,
-        started_at,
-        completed_at: None,
-        container: None,
-        blob_name: None,
-        stored_bytes: None,
-        plain_bytes: None,
-        stored_sha256: None,
-        format: None,
-        failure: None,
-        retry_count: job.attempts,
-        trigger: job.trigger,
-        tiers,
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn work(processor: Arc<Processor>, shutdown: CancellationToken)
                 is_out = false;
                 wait = SHORTEST_WAIT;
                 for message in messages {
-                    processor.clone().handle(message, &shutdown).await;
+                    Box::pin(processor.clone().handle(message, &shutdown)).await;
                 }
             }
             Err(error) => {

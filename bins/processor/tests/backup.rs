@@ -205,6 +205,7 @@ async fn a_backup_is_committed_listed_and_restored_equal() {
         "{:?}",
         restored.state
     );
+    assert!(restored.started_at().is_some(), "the log knows the start");
     let comparison = restored.comparison.unwrap();
     assert_eq!(comparison.differences, Vec::<String>::new());
     assert!(comparison.rows > 1000);
@@ -231,5 +232,20 @@ async fn a_database_disabled_after_the_booking_is_missed_with_a_reason() {
         matches!(&job.state, JobState::Missed { reason, .. } if reason.contains("disabled")),
         "{:?}",
         job.state
+    );
+    let lines = world
+        .installation
+        .repositories
+        .backups
+        .newest_of(&world.database, 10);
+    let lines = lines.await.unwrap();
+    assert_eq!(lines[0].status, BackupStatus::Missed);
+    assert!(
+        lines[0]
+            .failure
+            .as_ref()
+            .unwrap()
+            .message
+            .contains("disabled")
     );
 }

@@ -22,8 +22,8 @@ pub use engine::Engine;
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
 pub use id::{AuditId, BackupId, DatabaseId, EngineId, InvalidId, JobId, PolicyId, WorkerId};
 pub use job::{
-    BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease, Progress,
-    RestoreWork, RetryRule, Stage, Trigger, Work,
+    Attempt, AttemptEnd, BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease,
+    Progress, RestoreWork, RetryRule, Stage, Trigger, Work,
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
 pub use name::{DatabaseName, EngineType, Host, InvalidName, Label, Port, UserName};

@@ -47,6 +47,8 @@ pub enum FailureKind {
     LeaseLost,
     /// The worker died while it ran the job.
     WorkerLost,
+    /// It was never tried, for the reason given.
+    Missed,
     /// The configuration cannot work as it is.
     Configuration,
     /// A defect of ours.
@@ -73,6 +75,7 @@ impl FailureKind {
             | Self::ToolTooOld
             | Self::Integrity
             | Self::Cancelled
+            | Self::Missed
             | Self::Configuration
             | Self::Internal => false,
         }

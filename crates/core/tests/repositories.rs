@@ -10,7 +10,7 @@ use dilux_core::dispatch::Doorbell;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
     Backup, BackupId, BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobOwner,
-    JobState, Progress, Trigger, Work, WorkerId,
+    Trigger, Work, WorkerId,
 };
 use dilux_core::random::SystemRandom;
 use dilux_core::repository::Booking;

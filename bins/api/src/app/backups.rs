@@ -68,7 +68,9 @@ impl Sieve<'_> {
             .as_deref()
             .is_none_or(|id| id == backup.database_id.as_str())
             && query.engine_id.as_ref().is_none_or(is_of_engine)
-            && query.status.is_none_or(|status| status == backup.status)
+            && query
+                .status
+                .is_none_or(|wanted| backup.status.is_found_as(wanted))
             && query.triggered_by.is_none_or(|who| who == backup.trigger)
             && query
                 .database_type

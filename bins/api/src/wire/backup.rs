@@ -37,6 +37,9 @@ pub(crate) struct Backup {
     /// `pending`, `in_progress`, `completed`, `failed` or `cancelled`.
     #[schema(example = "completed")]
     status: &'static str,
+    /// The status, where a slot that was never tried is `missed` and not `failed`.
+    #[schema(example = "completed")]
+    state: &'static str,
     /// Start of the last attempt.
     started_at: Option<String>,
     /// End.
@@ -95,7 +98,8 @@ impl From<&BackupView> for Backup {
             database_type: backup.engine_type.to_string(),
             engine_id: engine.map(|engine| engine.id.to_string()),
             engine_name: engine.map(|engine| engine.name.to_string()),
-            status: backup.status.as_str(),
+            status: backup.status.documented().as_str(),
+            state: backup.status.as_str(),
             started_at: backup.started_at.map(|at| at.to_string()),
             completed_at: backup.completed_at.map(|at| at.to_string()),
             duration_seconds: backup.duration_seconds(),

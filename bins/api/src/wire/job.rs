@@ -1,10 +1,9 @@
 //! Jobs on the wire.
 
 use dilux_core::model::{
-    self, Backup, BackupStatus, DatabaseId, JobState, RestoreWork, Tier, Trigger, Work,
+    self, AttemptEnd, Backup, BackupStatus, DatabaseId, JobState, RestoreWork, Tier, Trigger, Work,
 };
 use dilux_core::repository::Cursor;
-use dilux_core::transfer::Failure;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -50,6 +49,48 @@ pub(crate) struct Restore {
     comparison: Option<Comparison>,
 }
 
+/// One run of a job by one worker.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Attempt {
+    /// Which claim it was.
+    epoch: u64,
+    /// Who ran it.
+    worker: String,
+    /// When it began.
+    started_at: String,
+    /// When it ended, or was noticed to have ended; `null` while it runs.
+    ended_at: Option<String>,
+    /// `running`, `completed`, `failed`, `lost`, `given_back` or `missed`.
+    #[schema(example = "failed")]
+    end: &'static str,
+    /// Why it failed.
+    error_message: Option<String>,
+    /// Kind of that failure.
+    error_kind: Option<String>,
+}
+
+impl From<&model::Attempt> for Attempt {
+    fn from(attempt: &model::Attempt) -> Self {
+        let (end, failure) = match &attempt.end {
+            None => ("running", None),
+            Some(AttemptEnd::Completed) => ("completed", None),
+            Some(AttemptEnd::Failed { kind, message }) => ("failed", Some((kind, message))),
+            Some(AttemptEnd::Lost) => ("lost", None),
+            Some(AttemptEnd::GivenBack) => ("given_back", None),
+            Some(AttemptEnd::Missed) => ("missed", None),
+        };
+        Self {
+            epoch: attempt.epoch,
+            worker: attempt.worker.to_string(),
+            started_at: attempt.started_at.to_string(),
+            ended_at: attempt.ended_at.map(|at| at.to_string()),
+            end,
+            error_message: failure.map(|(_, message)| message.clone()),
+            error_kind: failure.and_then(|(kind, _)| super::enum_text(kind)),
+        }
+    }
+}
+
 /// One owed piece of work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Job {
@@ -78,6 +119,8 @@ pub(crate) struct Job {
     backup_id: Option<String>,
     /// Attempts that ended.
     attempts: u32,
+    /// The newest attempts, oldest first, at most ten.
+    log: Vec<Attempt>,
     /// `manual` or `scheduler`.
     triggered_by: &'static str,
     /// Tiers that the backup serves.
@@ -105,7 +148,7 @@ pub(crate) struct Job {
 impl Job {
     /// `job`, with the line of history of its backup where it is at hand.
     pub(crate) fn new(job: &model::Job, line: Option<&Backup>) -> Self {
-        let failure = failure(&job.state);
+        let failure = job.failure();
         let is_running = matches!(job.state, JobState::Running { .. });
         let stage = job.progress.stage.filter(|_| is_running);
         let backup_id = match (&job.work, &job.state) {
@@ -133,13 +176,17 @@ impl Job {
             database_type: job.engine_type.to_string(),
             backup_id,
             attempts: job.attempts,
+            log: job.log.iter().map(Attempt::from).collect(),
             triggered_by: job.trigger.as_str(),
             tiers: tiers.into_iter().map(Tier::as_str).collect(),
             cancel_requested: job.cancel_requested,
             created_at: job.created_at.to_string(),
             not_before: job.not_before.to_string(),
-            started_at: started_at(job, line).map(|at| at.to_string()),
-            completed_at: completed_at(&job.state).map(|at| at.to_string()),
+            started_at: job
+                .started_at()
+                .or_else(|| line.and_then(|line| line.started_at))
+                .map(|at| at.to_string()),
+            completed_at: job.ended_at().map(|at| at.to_string()),
             error_message: failure
                 .map(|failure| failure.message.clone())
                 .or_else(|| missed_reason(&job.state)),
@@ -179,34 +226,10 @@ fn status(state: &JobState) -> &'static str {
     }
 }
 
-fn failure(state: &JobState) -> Option<&Failure> {
-    match state {
-        JobState::Retrying { last: failure } | JobState::Failed { failure, .. } => Some(failure),
-        _ => None,
-    }
-}
-
 fn missed_reason(state: &JobState) -> Option<String> {
     match state {
         JobState::Missed { reason, .. } => Some(reason.clone()),
         _ => None,
-    }
-}
-
-fn started_at(job: &model::Job, line: Option<&Backup>) -> Option<jiff::Timestamp> {
-    match job.state {
-        JobState::Running { since, .. } => Some(since),
-        _ => line.and_then(|line| line.started_at),
-    }
-}
-
-fn completed_at(state: &JobState) -> Option<jiff::Timestamp> {
-    match state {
-        JobState::Pending | JobState::Running { .. } | JobState::Retrying { .. } => None,
-        JobState::Completed { at }
-        | JobState::Failed { at, .. }
-        | JobState::Cancelled { at }
-        | JobState::Missed { at, .. } => Some(*at),
     }
 }
 

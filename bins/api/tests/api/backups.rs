@@ -250,3 +250,31 @@ async fn a_backup_whose_job_row_is_gone_is_found_by_its_manifest() {
         .expect(200);
     assert_eq!(read["backup"]["id"], json!(id.as_str()));
 }
+
+#[tokio::test]
+async fn a_missed_slot_is_failed_for_old_clients_and_missed_for_new_ones() {
+    let shop = Shop::new().await;
+    let seed = Seed {
+        status: BackupStatus::Missed,
+        ..shop.seed()
+    };
+    let missed = seed.plant(&shop.world).await.to_string();
+    for (filter, expected) in [
+        ("failed", vec![&missed]),
+        ("missed", vec![&missed]),
+        ("completed", vec![]),
+    ] {
+        let path = format!("/api/backups?status={filter}");
+        let page = shop.world.get(&path).await.expect(200);
+        let lines = page["backups"].as_array().unwrap();
+        let found: Vec<&str> = lines
+            .iter()
+            .map(|line| line["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, expected, "{filter}");
+        for line in lines {
+            assert_eq!(line["status"], json!("failed"));
+            assert_eq!(line["state"], json!("missed"));
+        }
+    }
+}

@@ -59,6 +59,8 @@ wire_enum!(
         BackupCompleted = "backup_completed",
         /// A backup failed for good.
         BackupFailed = "backup_failed",
+        /// A backup was never tried, for a reason.
+        BackupMissed = "backup_missed",
         /// A link to a backup was given out, or its bytes.
         BackupDownloaded = "backup_downloaded",
         /// A restore was asked for.

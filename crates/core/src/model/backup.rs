@@ -5,7 +5,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::{BackupId, DatabaseId, EngineId, EngineType, InvalidName, JobId, Label, Tier, Trigger};
+use super::{
+    BackupId, DatabaseId, EngineId, EngineType, InvalidName, Job, JobId, Label, Manifest, Tier,
+    Trigger, Work,
+};
 use crate::transfer::Failure;
 
 /// State of a backup as users see it.
@@ -22,16 +25,19 @@ pub enum BackupStatus {
     Failed,
     /// Somebody stopped it.
     Cancelled,
+    /// It was never tried, for a reason.
+    Missed,
 }
 
 impl BackupStatus {
     /// Every status, in the order of the documents.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::InProgress,
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
+        Self::Missed,
     ];
 
     /// The name on the wire and in rows.
@@ -42,6 +48,22 @@ impl BackupStatus {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Missed => "missed",
+        }
+    }
+
+    /// Whether a filter for `wanted` lets it pass: `failed` also finds what was missed.
+    pub fn is_found_as(self, wanted: Self) -> bool {
+        self == wanted || self.documented() == wanted
+    }
+
+    /// The status in the words of the Python product, whose clients know no `missed`: a slot
+    /// without a backup is a failure to them.
+    #[must_use]
+    pub fn documented(self) -> Self {
+        match self {
+            Self::Missed => Self::Failed,
+            other => other,
         }
     }
 }
@@ -55,7 +77,8 @@ impl FromStr for BackupStatus {
             .find(|status| status.as_str() == text)
             .ok_or_else(|| {
                 InvalidName(
-                    "must be one of pending, in_progress, completed, failed, cancelled".to_owned(),
+                    "must be one of pending, in_progress, completed, failed, cancelled, missed"
+                        .to_owned(),
                 )
             })
     }
@@ -114,6 +137,64 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// The line of a backup job, as far as its row alone can tell.
+    pub fn of_job(job: &Job) -> Self {
+        let tiers = match &job.work {
+            Work::Backup(work) => work.tiers.clone(),
+            Work::Restore(_) => Vec::new(),
+        };
+        Self {
+            id: BackupId::from(&job.id),
+            job_id: job.id.clone(),
+            database_id: job.database_id.clone(),
+            database_label: job.database_label.clone(),
+            engine_id: None,
+            engine_type: job.engine_type,
+            status: job.backup_status(),
+            created_at: job.created_at,
+            started_at: job.started_at(),
+            completed_at: job.ended_at(),
+            container: None,
+            blob_name: None,
+            stored_bytes: None,
+            plain_bytes: None,
+            stored_sha256: None,
+            format: None,
+            failure: job.failure().cloned(),
+            retry_count: job.attempts.saturating_sub(1),
+            trigger: job.trigger,
+            tiers,
+        }
+    }
+
+    /// The line of a committed backup. Its manifest tells all of it, so that the history can be
+    /// written again from manifests alone and comes out the same.
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        let retry_count = u32::try_from(manifest.epoch.saturating_sub(1)).unwrap_or(u32::MAX);
+        Self {
+            id: BackupId::from(&manifest.job_id),
+            job_id: manifest.job_id.clone(),
+            database_id: manifest.database_id.clone(),
+            database_label: manifest.database_label.clone(),
+            engine_id: Some(manifest.engine_id.clone()),
+            engine_type: manifest.engine_type,
+            status: BackupStatus::Completed,
+            created_at: manifest.job_created_at,
+            started_at: Some(manifest.started_at),
+            completed_at: Some(manifest.committed_at),
+            container: Some(manifest.data.container.clone()),
+            blob_name: Some(manifest.data.blob.clone()),
+            stored_bytes: Some(manifest.data.stored_bytes),
+            plain_bytes: Some(manifest.data.plain_bytes),
+            stored_sha256: Some(manifest.data.stored_sha256.clone()),
+            format: Some(manifest.data.format.clone()),
+            failure: None,
+            retry_count,
+            trigger: manifest.trigger,
+            tiers: manifest.tiers.clone(),
+        }
+    }
+
     /// Seconds from start to end, when both are known.
     pub fn duration_seconds(&self) -> Option<f64> {
         let (start, end) = (self.started_at?, self.completed_at?);

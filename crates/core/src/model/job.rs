@@ -7,6 +7,7 @@
 //!    └─ Cancelled, Missed           Running with a dead lease ─► Running(epoch + 1)
 //! ```
 
+mod attempt;
 mod progress;
 mod retry;
 mod state;
@@ -14,6 +15,7 @@ mod work;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use attempt::{Attempt, AttemptEnd};
 pub use progress::{Progress, Stage};
 pub use retry::RetryRule;
 pub use state::{InvalidTransition, JobState, Lease};
@@ -58,6 +60,8 @@ pub struct Job {
     pub epoch: u64,
     /// Attempts that ended, well or not.
     pub attempts: u32,
+    /// The newest attempts, oldest first, at most [`Attempt::MOST`].
+    pub log: Vec<Attempt>,
     /// Whether somebody wants it stopped.
     pub cancel_requested: bool,
     /// How far it is.
@@ -83,6 +87,7 @@ impl Job {
             rung_at: None,
             epoch: 0,
             attempts: 0,
+            log: Vec::new(),
             cancel_requested: false,
             progress: Progress::default(),
             comparison: None,
@@ -129,9 +134,11 @@ impl Job {
         }
         if matches!(self.state, JobState::Running { .. }) {
             self.attempts += 1;
+            self.close_attempt(now, AttemptEnd::Lost);
         }
         self.epoch += 1;
         self.progress = Progress::default();
+        self.open_attempt(&worker, now);
         let until = now.saturating_add(lease).unwrap_or(now);
         self.state = JobState::Running {
             lease: Lease { worker, until },
@@ -167,6 +174,7 @@ impl Job {
             | JobState::Retrying { .. }
             | JobState::Failed { .. } => {
                 self.attempts += 1;
+                self.close_attempt(now, AttemptEnd::Completed);
                 self.state = JobState::Completed { at: now };
                 Ok(self)
             }
@@ -185,6 +193,7 @@ impl Job {
             return Err(self.refuse("failed"));
         }
         self.attempts += 1;
+        self.close_attempt(now, AttemptEnd::failed(&failure));
         if failure.kind == FailureKind::Cancelled {
             self.state = JobState::Cancelled { at: now };
         } else if failure.kind.is_transient() && self.attempts < rule.attempts {
@@ -203,6 +212,7 @@ impl Job {
         if !matches!(self.state, JobState::Running { .. }) {
             return Err(self.refuse("released"));
         }
+        self.close_attempt(now, AttemptEnd::GivenBack);
         self.not_before = now;
         self.state = JobState::Pending;
         Ok(self)
@@ -230,8 +240,38 @@ impl Job {
         if self.is_terminal() {
             return Err(self.refuse("missed"));
         }
+        self.close_attempt(now, AttemptEnd::Missed);
         self.state = JobState::Missed { at: now, reason };
         Ok(self)
+    }
+
+    /// Start of the present or last attempt.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match self.state {
+            JobState::Running { since, .. } => Some(since),
+            _ => self.log.last().map(|attempt| attempt.started_at),
+        }
+    }
+
+    /// When it was over.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match self.state {
+            JobState::Pending | JobState::Running { .. } | JobState::Retrying { .. } => None,
+            JobState::Completed { at }
+            | JobState::Failed { at, .. }
+            | JobState::Cancelled { at }
+            | JobState::Missed { at, .. } => Some(at),
+        }
+    }
+
+    /// Why the last attempt failed.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.state {
+            JobState::Retrying { last: failure } | JobState::Failed { failure, .. } => {
+                Some(failure)
+            }
+            _ => None,
+        }
     }
 
     /// The state in the words of the history.
@@ -240,8 +280,9 @@ impl Job {
             JobState::Pending => BackupStatus::Pending,
             JobState::Running { .. } | JobState::Retrying { .. } => BackupStatus::InProgress,
             JobState::Completed { .. } => BackupStatus::Completed,
-            JobState::Failed { .. } | JobState::Missed { .. } => BackupStatus::Failed,
+            JobState::Failed { .. } => BackupStatus::Failed,
             JobState::Cancelled { .. } => BackupStatus::Cancelled,
+            JobState::Missed { .. } => BackupStatus::Missed,
         }
     }
 

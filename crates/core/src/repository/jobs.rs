@@ -215,6 +215,7 @@ impl Row for Job {
         row.optional_instant("rung_at", self.rung_at);
         row.size("epoch", self.epoch);
         row.small("attempts", self.attempts);
+        row.json("log", &self.log);
         row.flag("cancel_requested", self.cancel_requested);
         row.json("progress", &self.progress);
         if let Some(comparison) = &self.comparison {
@@ -237,6 +238,7 @@ impl Row for Job {
             rung_at: row.optional_instant("rung_at")?,
             epoch: row.unsigned("epoch")?.unwrap_or(0),
             attempts: row.count("attempts")?,
+            log: row.optional_json("log")?.unwrap_or_default(),
             cancel_requested: row.flag("cancel_requested", false)?,
             progress: row.optional_json("progress")?.unwrap_or_default(),
             comparison: row.optional_json("comparison")?,

@@ -158,6 +158,7 @@ fn error_type(kind: FailureKind) -> &'static str {
         | FailureKind::Storage
         | FailureKind::Cancelled
         | FailureKind::LeaseLost
+        | FailureKind::Missed
         | FailureKind::WorkerLost
         | FailureKind::Internal => "ConnectionFailed",
     }

@@ -87,6 +87,61 @@ fn a_job_given_back_costs_no_attempt() {
 }
 
 #[test]
+fn every_attempt_stands_in_the_log_with_its_worker_and_its_end() {
+    let job = pending().claim(worker("one"), at(0), LEASE).unwrap();
+    let job = job.claim(worker("two"), at(100), LEASE).unwrap();
+    let job = job.fail(at(110), flaky(), RULE).unwrap();
+    let job = job.claim(worker("three"), at(200), LEASE).unwrap();
+    let job = job.release(at(210)).unwrap();
+    let job = job.claim(worker("four"), at(220), LEASE).unwrap();
+    assert_eq!(job.started_at(), Some(at(220)));
+    let job = job.complete(at(230)).unwrap();
+    let log: Vec<(u64, &str, i64, AttemptEnd)> = job
+        .log
+        .iter()
+        .map(|attempt| {
+            let seconds = attempt.ended_at.unwrap().duration_since(at(0)).as_secs();
+            let end = attempt.end.clone().unwrap();
+            (attempt.epoch, attempt.worker.as_str(), seconds, end)
+        })
+        .collect();
+    assert_eq!(
+        log,
+        [
+            (1, "one", 100, AttemptEnd::Lost),
+            (2, "two", 110, AttemptEnd::failed(&flaky())),
+            (3, "three", 210, AttemptEnd::GivenBack),
+            (4, "four", 230, AttemptEnd::Completed),
+        ]
+    );
+    assert_eq!(job.started_at(), Some(at(220)), "also when it is over");
+    assert_eq!(job.ended_at(), Some(at(230)));
+}
+
+#[test]
+fn the_log_keeps_the_newest_attempts_and_their_sentences_short() {
+    let long = Failure::new(FailureKind::Unreachable, "é".repeat(4000));
+    let many = RetryRule {
+        attempts: 100,
+        ..RULE
+    };
+    let mut job = pending();
+    for attempt in 0..30 {
+        let now = at(attempt * 10_000);
+        job = job.claim(worker("one"), now, LEASE).unwrap();
+        job = job.fail(now, long.clone(), many).unwrap();
+    }
+    let epochs: Vec<u64> = job.log.iter().map(|attempt| attempt.epoch).collect();
+    assert_eq!(epochs, (21..=30).collect::<Vec<u64>>());
+    let text = serde_json::to_string(&job.log).unwrap();
+    assert!(text.encode_utf16().count() < 20_000, "it fits into a row");
+    assert_eq!(
+        serde_json::from_str::<Vec<Attempt>>(&text).unwrap(),
+        job.log
+    );
+}
+
+#[test]
 fn cancelling_stops_a_waiting_job_at_once_and_asks_a_running_one() {
     let waiting = pending().request_cancel(at(1)).unwrap();
     assert!(matches!(waiting.state, JobState::Cancelled { .. }));
