@@ -76,11 +76,20 @@ impl Dispatcher {
     /// ringing fails the job stands: the sweeper rings later.
     pub async fn dispatch(&self, job: Job) -> StorageResult<Dispatched> {
         match self.jobs.book(job).await? {
-            Booking::Existing(existing) => Ok(Dispatched {
-                job: existing.value,
-                is_new: false,
-                message: None,
-            }),
+            Booking::Existing(existing) => {
+                // The booker may have died before it rang, or this is our own booking, whose
+                // answer got lost. A bell too many does no harm.
+                let message = if existing.value.rung_at.is_none() && !existing.value.is_terminal() {
+                    self.ring(&existing).await.ok()
+                } else {
+                    None
+                };
+                Ok(Dispatched {
+                    job: existing.value,
+                    is_new: false,
+                    message,
+                })
+            }
             Booking::New(booked) => {
                 let message = match self.ring(&booked).await {
                     Ok(message) => Some(message),

@@ -14,6 +14,7 @@ mod policies;
 mod row;
 mod schedule_state;
 mod settings;
+mod settle;
 mod timeline;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::row::{Row, RowReader, RowWriter};
+use super::settle::write_settled;
 use crate::storage::{
     Condition, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind, StorageResult,
     StoredEntity, TableName, TableOperation, TableStore,
@@ -118,7 +119,7 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
     /// Creates one; `AlreadyExists` when its id is taken.
     pub async fn insert(&self, value: T) -> StorageResult<Versioned<T>> {
         let operation = TableOperation::Insert(self.entity(&value));
-        let version = self.tables.write(&self.table, operation).await?;
+        let version = write_settled(&*self.tables, &self.table, operation).await?;
         versioned(value, version)
     }
 
@@ -126,14 +127,16 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
     pub async fn replace(&self, value: T, version: &Version) -> StorageResult<Versioned<T>> {
         let condition = Condition::Matches(version.clone());
         let operation = TableOperation::Replace(self.entity(&value), condition);
-        let version = self.tables.write(&self.table, operation).await?;
+        let version = write_settled(&*self.tables, &self.table, operation).await?;
         versioned(value, version)
     }
 
-    /// Deletes one in the version that was read.
+    /// Deletes one in the version that was read. One that is gone already counts as deleted.
     pub async fn delete(&self, id: &I, version: &Version) -> StorageResult<()> {
         let operation = TableOperation::Delete(self.key(id), Condition::Matches(version.clone()));
-        self.tables.write(&self.table, operation).await.map(drop)
+        write_settled(&*self.tables, &self.table, operation)
+            .await
+            .map(drop)
     }
 }
 
