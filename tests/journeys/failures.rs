@@ -326,7 +326,7 @@ fn damage(directory: &Path, size: u64) {
 #[tokio::test]
 async fn storage_that_falls_silent_in_the_middle_costs_nothing_but_time() {
     let home = Home::new(StoreKind::Azurite).unwrap();
-    let azurite = home.azurite_process().unwrap();
+    let azurite = home.azurite().unwrap().process_id();
     let case = Case::at(home, Sample::postgresql().unwrap()).await;
     case.sample
         .execute("shop", "CREATE TABLE bulk AS SELECT i, repeat(md5(i::text), 40) AS text FROM generate_series(1, 60000) AS i")

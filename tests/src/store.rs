@@ -79,12 +79,9 @@ impl Home {
         self.variables.insert(name.to_owned(), value.into());
     }
 
-    /// The process id of its Azurite.
-    pub fn azurite_process(&self) -> Result<u32> {
-        self.azurite
-            .as_ref()
-            .map(Azurite::process_id)
-            .context("this home has no Azurite")
+    /// Its Azurite.
+    pub fn azurite(&self) -> Result<&Azurite> {
+        self.azurite.as_ref().context("this home has no Azurite")
     }
 
     /// Its directory.

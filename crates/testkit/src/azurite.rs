@@ -73,6 +73,11 @@ impl Azurite {
         )
     }
 
+    /// The addresses of the blob, the queue and the table service.
+    pub(crate) fn addresses(&self) -> [SocketAddr; 3] {
+        [self.blob, self.queue, self.table]
+    }
+
     /// The blob service, account included: `http://127.0.0.1:40001/devstoreaccount1`.
     pub fn blob_endpoint(&self) -> String {
         self.endpoint(self.blob)

@@ -2,6 +2,7 @@
 
 pub mod azurite;
 pub mod conformance;
+pub mod fault_proxy;
 pub mod mariadb;
 pub mod postgres;
 pub mod proxy;
