@@ -1,5 +1,7 @@
 //! Reads settings, collecting every problem before it gives up.
 
+mod stores;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,12 +9,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{
-    DeadlineSettings, IdentitySetting, LogFormat, SecretSetting, Settings, StorageSetting,
-    VARIABLES, WorkerSettings,
-};
+use super::{DeadlineSettings, LogFormat, SecretSetting, Settings, VARIABLES, WorkerSettings};
 use crate::model::RetryRule;
-use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
 
 /// One variable that cannot be used.
@@ -116,8 +114,8 @@ pub(super) fn settings(
         lookup,
         problems: Vec::new(),
     };
-    let storage = storage(&mut reader);
-    let secrets = secrets(&mut reader, storage.as_ref());
+    let storage = stores::storage(&mut reader);
+    let secrets = stores::secrets(&mut reader, storage.as_ref());
     let token_file = reader.optional("DILUX_TOKEN_FILE").map_or_else(
         || match &secrets {
             Some(SecretSetting::Embedded { directory }) => directory.join("bootstrap-token"),
@@ -239,98 +237,11 @@ fn log_format(reader: &mut Reader<'_>) -> LogFormat {
     }
 }
 
-fn storage(reader: &mut Reader<'_>) -> Option<StorageSetting> {
-    let connection = reader.optional("STORAGE_CONNECTION_STRING");
-    if reader.optional("STORAGE_ACCOUNT_NAME").is_some() {
-        if connection.is_some() {
-            reader.problem(
-                "STORAGE_CONNECTION_STRING",
-                "and STORAGE_ACCOUNT_NAME are both set; keep the one that you mean",
-            );
-            return None;
-        }
-        let why = "STORAGE_ACCOUNT_NAME needs it";
-        return Some(StorageSetting::Identity {
-            blob_endpoint: reader.required("STORAGE_BLOB_ENDPOINT", why),
-            queue_endpoint: reader.required("STORAGE_QUEUE_ENDPOINT", why),
-            table_endpoint: reader.required("STORAGE_TABLE_ENDPOINT", why),
-            identity: identity(reader, why)?,
-        });
-    }
-    let connection = connection.unwrap_or_else(|| "file://./data".to_owned());
-    Some(match connection.strip_prefix("file://") {
-        Some("") => {
-            reader.problem(
-                "STORAGE_CONNECTION_STRING",
-                "names no directory after file://",
-            );
-            return None;
-        }
-        Some(directory) => StorageSetting::Embedded {
-            directory: PathBuf::from(directory),
-        },
-        None => StorageSetting::ConnectionString(SecretValue::new(connection)),
-    })
-}
-
-fn identity(reader: &mut Reader<'_>, why: &str) -> Option<IdentitySetting> {
-    match reader.required("DILUX_STORAGE_IDENTITY", why).as_str() {
-        "managed" => Some(IdentitySetting::Managed {
-            client_id: reader.optional("AZURE_CLIENT_ID"),
-        }),
-        "workload" => Some(IdentitySetting::Workload),
-        "client-secret" => {
-            let why = "the identity client-secret needs it";
-            Some(IdentitySetting::ClientSecret {
-                tenant_id: reader.required("AZURE_TENANT_ID", why),
-                client_id: reader.required("AZURE_CLIENT_ID", why),
-                secret: SecretValue::new(reader.required("AZURE_CLIENT_SECRET", why)),
-            })
-        }
-        "" => None,
-        _ => {
-            reader.problem(
-                "DILUX_STORAGE_IDENTITY",
-                "must be managed, workload or client-secret",
-            );
-            None
-        }
-    }
-}
-
-fn secrets(reader: &mut Reader<'_>, storage: Option<&StorageSetting>) -> Option<SecretSetting> {
-    let by_name = reader
-        .optional("KEY_VAULT_NAME")
-        .map(|name| format!("https://{}.vault.azure.net", name.trim()));
-    if let Some(url) = reader.optional("KEYVAULT_URL").or(by_name) {
-        let identity = identity(reader, "Key Vault needs an identity")?;
-        return Some(SecretSetting::KeyVault { url, identity });
-    }
-    if let Some(directory) = reader.optional("DILUX_SECRETS_DIRECTORY") {
-        return Some(SecretSetting::Embedded {
-            directory: PathBuf::from(directory),
-        });
-    }
-    match storage {
-        Some(StorageSetting::Embedded { directory }) => Some(SecretSetting::Embedded {
-            directory: directory.clone(),
-        }),
-        Some(_) => {
-            reader.problem(
-                "KEY_VAULT_NAME",
-                "is not set, and neither is DILUX_SECRETS_DIRECTORY: with Azure storage one of \
-                 them must say where passwords are kept",
-            );
-            None
-        }
-        None => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
+    use super::super::{IdentitySetting, StorageSetting};
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, ConfigProblems> {
