@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod policies;
 mod row;
+mod rows;
 mod schedule_state;
 mod settings;
 mod settle;

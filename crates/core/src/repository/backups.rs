@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::collection::{Versioned, decode};
 use super::keys::inverted_ticks;
 use super::row::{Row, RowFault, RowReader, RowWriter};
+use super::rows::Rows;
 use super::timeline::{Cursor, Timeline};
 use crate::model::{Backup, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger};
 use crate::storage::{
@@ -135,28 +136,19 @@ impl BackupRepository {
             filter: Some(filter),
             ..Query::default()
         };
-        let mut next = None;
-        loop {
-            let page = self
-                .tables
-                .query(&self.index, &query, next.as_ref())
-                .await?;
-            for row in &page.entities {
-                match decode::<Backup>(row) {
-                    Ok(backup) => {
-                        let cursor = Cursor::of(backup.value.created_at, &row.entity.key.row);
-                        if !visit(backup.value, cursor) {
-                            return Ok(());
-                        }
+        let mut rows = Rows::new(&*self.tables, &self.index, query);
+        while let Some(row) = rows.next().await? {
+            match decode::<Backup>(&row) {
+                Ok(backup) => {
+                    let cursor = Cursor::of(backup.value.created_at, &row.entity.key.row);
+                    if !visit(backup.value, cursor) {
+                        return Ok(());
                     }
-                    Err(error) => tracing::warn!(%error, "history row cannot be decoded"),
                 }
-            }
-            match page.next {
-                Some(continuation) => next = Some(continuation),
-                None => return Ok(()),
+                Err(error) => tracing::warn!(%error, "history row cannot be decoded"),
             }
         }
+        Ok(())
     }
 
     /// The newest backups of one database, newest first, at most `most`.
@@ -169,24 +161,14 @@ impl BackupRepository {
             filter: Some(Filter::partition(database.as_str())),
             ..Query::default()
         };
+        let mut rows = Rows::new(&*self.tables, &self.index, query);
         let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let page = self
-                .tables
-                .query(&self.index, &query, from.as_ref())
-                .await?;
-            for row in &page.entities {
-                if found.len() == most {
-                    return Ok(found);
-                }
-                found.push(decode::<Backup>(row)?.value);
-            }
-            match page.next {
-                Some(next) => from = Some(next),
-                None => return Ok(found),
-            }
+        while found.len() < most
+            && let Some(row) = rows.next().await?
+        {
+            found.push(decode::<Backup>(&row)?.value);
         }
+        Ok(found)
     }
 }
 

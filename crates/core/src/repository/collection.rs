@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::row::{Row, RowReader, RowWriter};
+use super::rows::Rows;
 use super::settle::write_settled;
 use crate::storage::{
     Condition, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind, StorageResult,
@@ -113,7 +114,7 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
             filter: Some(Filter::partition(self.partition)),
             ..Query::default()
         };
-        list_rows(&*self.tables, &self.table, &query).await
+        list_rows(&*self.tables, &self.table, query).await
     }
 
     /// Creates one; `AlreadyExists` when its id is taken.
@@ -174,39 +175,31 @@ pub(super) fn decode<T: Row>(row: &StoredEntity) -> StorageResult<Versioned<T>> 
 pub(super) async fn list_rows<T: Row>(
     tables: &dyn TableStore,
     table: &TableName,
-    query: &Query,
+    query: Query,
 ) -> StorageResult<Listing<Versioned<T>>> {
     let mut listing = Listing {
         items: Vec::new(),
         damaged: Vec::new(),
     };
-    let mut from = None;
-    loop {
-        let page = tables.query(table, query, from.as_ref()).await?;
-        for row in &page.entities {
-            match T::read(&RowReader(&row.entity)) {
-                Ok(value) => {
-                    listing.items.push(Versioned {
-                        value,
-                        version: row.etag.clone(),
-                    });
-                }
-                Err(fault) => {
-                    let key = row.entity.key.clone();
-                    tracing::warn!(
-                        table = table.as_str(), partition = %key.partition, row = %key.row,
-                        reason = %fault, "row cannot be decoded"
-                    );
-                    listing.damaged.push(DamagedRow {
-                        key,
-                        reason: fault.to_string(),
-                    });
-                }
+    let mut rows = Rows::new(tables, table, query);
+    while let Some(row) = rows.next().await? {
+        match T::read(&RowReader(&row.entity)) {
+            Ok(value) => {
+                let version = row.etag;
+                listing.items.push(Versioned { value, version });
+            }
+            Err(fault) => {
+                let key = row.entity.key.clone();
+                tracing::warn!(
+                    table = table.as_str(), partition = %key.partition, row = %key.row,
+                    reason = %fault, "row cannot be decoded"
+                );
+                listing.damaged.push(DamagedRow {
+                    key,
+                    reason: fault.to_string(),
+                });
             }
         }
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return Ok(listing),
-        }
     }
+    Ok(listing)
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::collection::{Version, Versioned, decode, versioned};
 use super::row::{Row, RowError, RowFault, RowReader, RowWriter};
+use super::rows::Rows;
 use super::timeline::{Cursor, Timeline};
 use crate::model::{Job, JobId, JobState, Lease};
 use crate::storage::{
@@ -114,35 +115,26 @@ impl JobRepository {
             filter: Some(Filter::partition(ACTIVE)),
             ..Query::default()
         };
+        let mut rows = Rows::new(&*self.tables, &self.by_day.table, query);
         let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let page = self
-                .tables
-                .query(&self.by_day.table, &query, from.as_ref())
-                .await?;
-            for row in page.entities {
-                let Ok(id) = row.entity.key.row.parse::<JobId>() else {
-                    continue;
-                };
-                match self.get(&id).await {
-                    Ok(Some(job)) if !job.value.is_terminal() => found.push(job),
-                    Ok(Some(_)) => self.forget_active(&id).await?,
-                    Ok(None) if now.duration_since(row.timestamp) > ORPHAN_AGE => {
-                        self.forget_active(&id).await?;
-                    }
-                    Ok(None) => {}
-                    Err(error) if error.kind() == StorageErrorKind::Corrupt => {
-                        tracing::error!(%error, job.id = %id, "job row cannot be decoded");
-                    }
-                    Err(error) => return Err(error),
+        while let Some(row) = rows.next().await? {
+            let Ok(id) = row.entity.key.row.parse::<JobId>() else {
+                continue;
+            };
+            match self.get(&id).await {
+                Ok(Some(job)) if !job.value.is_terminal() => found.push(job),
+                Ok(Some(_)) => self.forget_active(&id).await?,
+                Ok(None) if now.duration_since(row.timestamp) > ORPHAN_AGE => {
+                    self.forget_active(&id).await?;
                 }
-            }
-            match page.next {
-                Some(next) => from = Some(next),
-                None => return Ok(found),
+                Ok(None) => {}
+                Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+                    tracing::error!(%error, job.id = %id, "job row cannot be decoded");
+                }
+                Err(error) => return Err(error),
             }
         }
+        Ok(found)
     }
 
     /// Up to `most` jobs, newest first from after `from`, and where the next page starts.

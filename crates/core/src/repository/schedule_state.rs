@@ -44,7 +44,7 @@ impl ScheduleStateRepository {
             filter: Some(Filter::partition(database.as_str())),
             ..Query::default()
         };
-        let listing = list_rows::<ScheduleState>(&*self.tables, &self.table, &query).await?;
+        let listing = list_rows::<ScheduleState>(&*self.tables, &self.table, query).await?;
         Ok(listing.items.into_iter().map(|state| state.value).collect())
     }
 

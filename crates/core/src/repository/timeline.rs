@@ -12,9 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use super::keys::{day_of, inverted_day, inverted_ticks};
+use super::rows::Rows;
 use crate::storage::{
-    Comparison, Condition, Continuation, Entity, EntityKey, Filter, Page, Property, Query,
-    StorageResult, StoredEntity, TableName, TableOperation, TableStore, Value,
+    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, StoredEntity,
+    TableName, TableOperation, TableStore, Value,
 };
 
 /// Where the next page of a timeline starts: the last row shown. Opaque to clients.
@@ -110,34 +111,42 @@ impl Timeline {
         filter: Option<&Filter>,
         mut visit: impl FnMut(StoredEntity, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
-        let mut days = DayPages::new(self, from);
-        while let Some(day) = days.next().await? {
+        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(from));
+        while let Some(marker) = days.next().await? {
+            let day = inverted_day(&marker.entity.key.row);
             let after = from
                 .filter(|cursor| cursor.day == day)
                 .map(|cursor| cursor.row.as_str());
             let query = day_query(&day, after, filter);
-            let mut next = None;
-            loop {
-                let page = self
-                    .tables
-                    .query(&self.table, &query, next.as_ref())
-                    .await?;
-                for row in page.entities {
-                    let cursor = Cursor {
-                        day: day.clone(),
-                        row: row.entity.key.row.clone(),
-                    };
-                    if !visit(row, cursor) {
-                        return Ok(());
-                    }
-                }
-                match page.next {
-                    Some(continuation) => next = Some(continuation),
-                    None => break,
+            let mut rows = Rows::new(&*self.tables, &self.table, query);
+            while let Some(row) = rows.next().await? {
+                let cursor = Cursor {
+                    day: day.clone(),
+                    row: row.entity.key.row.clone(),
+                };
+                if !visit(row, cursor) {
+                    return Ok(());
                 }
             }
         }
         Ok(())
+    }
+
+    /// The days that have entries, newest first.
+    fn days_query(&self, from: Option<&Cursor>) -> Query {
+        let mut filter = Filter::partition(self.table.as_str());
+        if let Some(cursor) = from {
+            filter = filter.and(Filter::compare(
+                Property::RowKey,
+                Comparison::GreaterOrEqual,
+                Value::String(inverted_day(&cursor.day)),
+            ));
+        }
+        Query {
+            filter: Some(filter),
+            top: NonZeroU32::new(100),
+            ..Query::default()
+        }
     }
 }
 
@@ -157,58 +166,5 @@ fn day_query(day: &str, after: Option<&str>, filter: Option<&Filter>) -> Query {
         filter: Some(all),
         top: NonZeroU32::new(200),
         ..Query::default()
-    }
-}
-
-/// The days of a timeline, newest first, page by page.
-struct DayPages<'a> {
-    timeline: &'a Timeline,
-    query: Query,
-    ready: std::vec::IntoIter<StoredEntity>,
-    next: Option<Continuation>,
-    is_started: bool,
-}
-
-impl<'a> DayPages<'a> {
-    fn new(timeline: &'a Timeline, from: Option<&Cursor>) -> Self {
-        let mut filter = Filter::partition(timeline.table.as_str());
-        if let Some(cursor) = from {
-            filter = filter.and(Filter::compare(
-                Property::RowKey,
-                Comparison::GreaterOrEqual,
-                Value::String(inverted_day(&cursor.day)),
-            ));
-        }
-        let query = Query {
-            filter: Some(filter),
-            top: NonZeroU32::new(100),
-            ..Query::default()
-        };
-        Self {
-            timeline,
-            query,
-            ready: Vec::new().into_iter(),
-            next: None,
-            is_started: false,
-        }
-    }
-
-    async fn next(&mut self) -> StorageResult<Option<String>> {
-        loop {
-            if let Some(row) = self.ready.next() {
-                return Ok(Some(inverted_day(&row.entity.key.row)));
-            }
-            if self.is_started && self.next.is_none() {
-                return Ok(None);
-            }
-            let Page { entities, next } = self
-                .timeline
-                .tables
-                .query(&self.timeline.days, &self.query, self.next.as_ref())
-                .await?;
-            self.is_started = true;
-            self.ready = entities.into_iter();
-            self.next = next;
-        }
     }
 }
