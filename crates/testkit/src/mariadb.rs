@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use crate::azurite::TlsFiles;
 use crate::postgres::{credentials, loopback, port};
 use crate::server_process::{
-    Account, ServerProcess, cached, free_port, new_command, open_directory, run, write_private,
+    Account, ServerProcess, cached, new_command, open_directory, run, start_on_free_port,
+    write_private,
 };
 
 /// Its administrator.
@@ -24,9 +25,6 @@ pub const PASSWORD: &str = r#"canary: p'a"s\s w$1%#;d"#;
 
 /// What the client reads the password from, in the server's directory.
 const OPTIONS_FILE: &str = "client.cnf";
-
-/// Starting may lose a race for its port; then another one is tried.
-const ATTEMPTS: usize = 3;
 
 /// Options that make it quick: it lives for one test, and nothing must survive a crash.
 const OPTIONS: &[&str] = &[
@@ -81,22 +79,14 @@ impl MariaDbServer {
         let first_words = home.join("first-words.sql");
         std::fs::write(&first_words, create_administrator())?;
         account.own(&first_words)?;
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
-            let port = free_port()?;
-            match launch((&home, &first_words), account, port, options) {
-                Ok(process) => {
-                    return Ok(Self {
-                        process,
-                        port,
-                        directory,
-                    });
-                }
-                Err(error) if error.to_string().contains("in use") => last = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last.context("no port was free")?)
+        let (process, port) = start_on_free_port("in use", |port| {
+            launch((&home, &first_words), account, port, options)
+        })?;
+        Ok(Self {
+            process,
+            port,
+            directory,
+        })
     }
 
     /// Where it listens.

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 
 use crate::azurite::TlsFiles;
 use crate::server_process::{
-    Account, ServerProcess, cached, free_port, new_command, open_directory, run, write_private,
+    Account, ServerProcess, cached, new_command, open_directory, run, start_on_free_port,
+    write_private,
 };
 
 /// Its superuser.
@@ -26,9 +27,6 @@ pub const PASSWORD: &str = r#"canary: p'a"s\s w$1%:d"#;
 
 /// What `psql` reads the password from, in the server's directory.
 const PASSWORD_FILE: &str = "passwords";
-
-/// Starting may lose a race for its port; then another one is tried.
-const ATTEMPTS: usize = 3;
 
 /// A running server with an empty data directory of its own.
 #[derive(Debug)]
@@ -70,23 +68,15 @@ impl PostgresServer {
         let data = directory.path().join("data");
         account.copy_of(&template(&programs, account)?, &data)?;
         std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
-            let port = free_port()?;
-            match launch((&programs, &data), account, port, settings) {
-                Ok(process) => {
-                    return Ok(Self {
-                        process,
-                        programs,
-                        port,
-                        directory,
-                    });
-                }
-                Err(error) if error.to_string().contains("could not bind") => last = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last.context("no port was free")?)
+        let (process, port) = start_on_free_port("could not bind", |port| {
+            launch((&programs, &data), account, port, settings)
+        })?;
+        Ok(Self {
+            process,
+            programs,
+            port,
+            directory,
+        })
     }
 
     /// Where it listens.

@@ -27,6 +27,9 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LINES: usize = 200;
 
+/// How many ports are tried.
+const ATTEMPTS: usize = 3;
+
 /// Database servers refuse to run as root: the account that they run as then.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Account {
@@ -168,8 +171,26 @@ pub(crate) fn cached(
     }
 }
 
+/// Starts a server on a free port with `launch`. Others may take the port first: an error that has
+/// the words of `taken` means that, and another port is tried.
+pub(crate) fn start_on_free_port(
+    taken: &str,
+    launch: impl Fn(u16) -> Result<ServerProcess>,
+) -> Result<(ServerProcess, u16)> {
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let port = free_port()?;
+        match launch(port) {
+            Ok(process) => return Ok((process, port)),
+            Err(error) if error.to_string().contains(taken) => last = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.context("no port was free")?)
+}
+
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16> {
+fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
     Ok(listener.local_addr()?.port())
 }
