@@ -3,6 +3,7 @@
 //! Drivers run the vendor's own client tools or speak its protocol; callers cannot tell. Only
 //! `process` spawns.
 
+mod created;
 mod discover;
 mod driver;
 mod drivers;
@@ -10,6 +11,7 @@ mod explain;
 mod mysql;
 mod postgresql;
 mod process;
+mod restore;
 mod tools;
 
 pub use driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, TlsMode};

@@ -1,5 +1,6 @@
-//! The new database of a restore: made, finished, and dropped again when the restore fails.
+//! The new database of a restore: made, finished, and dropped by its oid.
 
+use async_trait::async_trait;
 use dilux_core::model::{DatabaseName, DatabaseTraits};
 use dilux_core::transfer::{Failure, FailureKind};
 use serde::Deserialize;
@@ -7,18 +8,16 @@ use serde::Deserialize;
 use super::PostgreSqlDriver;
 use super::dump::SETTING;
 use super::session::{identifier, literal};
+use crate::created::{Created, NewDatabase, exists};
 use crate::driver::Target;
-use crate::process::escape_controls;
 
-/// A database that this restore created. Dropped as a value without [`Created::keep`] or
-/// [`Created::drop_database`], it is dropped on the server in the background.
-pub(super) struct Created {
+struct PostgreSqlDatabase {
     driver: PostgreSqlDriver,
     target: Target,
-    pub(super) name: DatabaseName,
+    name: DatabaseName,
+    traits: DatabaseTraits,
     /// Survives renames, so that nobody else's database is ever dropped.
     oid: u32,
-    is_ours: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -26,42 +25,47 @@ struct OidRow {
     oid: u32,
 }
 
-impl Created {
-    /// Creates the database.
-    pub(super) async fn new(
-        driver: &PostgreSqlDriver,
-        target: &Target,
-        (name, traits): (&DatabaseName, &DatabaseTraits),
-    ) -> Result<Self, Failure> {
-        let session = driver.session(target);
-        let literal_name = literal(name.as_str());
-        let find = format!(
-            "SELECT json_build_object('oid', oid::bigint) FROM pg_database WHERE datname = {literal_name};\n"
-        );
-        let existing: Vec<OidRow> = session.maintenance_rows(&find).await?;
-        if !existing.is_empty() {
-            return Err(exists(name));
-        }
-        let script = format!("{}{find}", create_statement(name, traits));
-        let row: OidRow = session
-            .maintenance_row(&script)
-            .await
-            .map_err(|failure| refused(name, failure))?;
-        Ok(Self {
-            driver: driver.clone(),
-            target: target.clone(),
-            name: name.clone(),
-            oid: row.oid,
-            is_ours: true,
-        })
+/// Creates the database.
+pub(super) async fn create(
+    driver: &PostgreSqlDriver,
+    target: &Target,
+    (name, traits): (&DatabaseName, &DatabaseTraits),
+) -> Result<Created, Failure> {
+    let session = driver.session(target);
+    let literal_name = literal(name.as_str());
+    let find = format!(
+        "SELECT json_build_object('oid', oid::bigint) FROM pg_database WHERE datname = {literal_name};\n"
+    );
+    let existing: Vec<OidRow> = session.maintenance_rows(&find).await?;
+    if !existing.is_empty() {
+        return Err(exists(name));
+    }
+    let script = format!("{}{find}", create_statement(name, traits));
+    let row: OidRow = session
+        .maintenance_row(&script)
+        .await
+        .map_err(|failure| refused(name, failure))?;
+    Ok(Created::new(PostgreSqlDatabase {
+        driver: driver.clone(),
+        target: target.clone(),
+        name: name.clone(),
+        traits: traits.clone(),
+        oid: row.oid,
+    }))
+}
+
+#[async_trait]
+impl NewDatabase for PostgreSqlDatabase {
+    fn name(&self) -> &DatabaseName {
+        &self.name
     }
 
-    /// Gives it what a dump does not hold: settings and comment. After the data, as a setting such
-    /// as a read-only default would stand in the way.
-    pub(super) async fn complete(&self, traits: &DatabaseTraits) -> Result<(), Failure> {
+    /// Settings and comment. After the data, as a setting such as a read-only default would stand
+    /// in the way.
+    async fn complete(&self) -> Result<(), Failure> {
         let name = identifier(self.name.as_str());
         let mut script = Vec::new();
-        for (key, value) in traits {
+        for (key, value) in &self.traits {
             let Some(setting) = key.strip_prefix(SETTING) else {
                 continue;
             };
@@ -74,7 +78,7 @@ impl Created {
                 "ALTER DATABASE {name} SET {quoted} FROM CURRENT;\n"
             ));
         }
-        if let Some(comment) = traits.get("comment") {
+        if let Some(comment) = self.traits.get("comment") {
             script.push(format!(
                 "COMMENT ON DATABASE {name} IS {};\n",
                 literal(comment)
@@ -90,61 +94,18 @@ impl Created {
             .map(|_nothing| ())
     }
 
-    /// The database is good: it stays.
-    pub(super) fn keep(mut self) {
-        self.is_ours = false;
+    /// Whatever its name is by now. A killed client's session may still be at work in it.
+    async fn drop_on_server(&self) -> Result<(), Failure> {
+        let script = format!(
+            "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE oid = {} \\gexec\n",
+            self.oid
+        );
+        let session = self.driver.session(&self.target);
+        session
+            .maintenance_rows::<serde_json::Value>(&script)
+            .await
+            .map(|_nothing| ())
     }
-
-    /// Drops the database and adds to `failure` whether that worked.
-    pub(super) async fn drop_database(mut self, failure: Failure) -> Failure {
-        self.is_ours = false;
-        let name = escape_controls(self.name.as_str());
-        let Failure {
-            kind,
-            message,
-            detail,
-        } = failure;
-        let message = match drop_by_oid(&self.driver, &self.target, self.oid).await {
-            Ok(()) => format!("{message}; the new database '{name}' was dropped again"),
-            Err(left) => format!(
-                "{message}; the new database '{name}' is incomplete and could not be dropped ({left}): drop it by hand"
-            ),
-        };
-        Failure {
-            kind,
-            message,
-            detail,
-        }
-    }
-}
-
-impl Drop for Created {
-    fn drop(&mut self) {
-        if !self.is_ours {
-            return;
-        }
-        let (driver, target, oid) = (self.driver.clone(), self.target.clone(), self.oid);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(failure) = drop_by_oid(&driver, &target, oid).await {
-                    tracing::error!(error = %failure, database.oid = oid, "an abandoned restore left its database behind");
-                }
-            });
-        }
-    }
-}
-
-/// Drops the database of this oid, whatever its name is by now. A killed client's session may
-/// still be at work in it.
-async fn drop_by_oid(driver: &PostgreSqlDriver, target: &Target, oid: u32) -> Result<(), Failure> {
-    let script = format!(
-        "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE oid = {oid} \\gexec\n"
-    );
-    let session = driver.session(target);
-    session
-        .maintenance_rows::<serde_json::Value>(&script)
-        .await
-        .map(|_nothing| ())
 }
 
 fn create_statement(name: &DatabaseName, traits: &DatabaseTraits) -> String {
@@ -173,16 +134,6 @@ fn create_statement(name: &DatabaseName, traits: &DatabaseTraits) -> String {
     let collate = option("LC_COLLATE", "collate");
     let ctype = option("LC_CTYPE", "ctype");
     format!("CREATE DATABASE {name} TEMPLATE template0{encoding}{collate}{ctype}{locale};\n")
-}
-
-fn exists(name: &DatabaseName) -> Failure {
-    let name = escape_controls(name.as_str());
-    Failure::new(
-        FailureKind::TargetExists,
-        format!(
-            "there is a database '{name}' already; restore under another name, or drop that one first"
-        ),
-    )
 }
 
 /// Why the server did not create it.

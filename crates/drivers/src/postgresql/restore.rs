@@ -1,17 +1,17 @@
 //! Restoring a plain dump with `psql`, into a database that does not exist before.
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use dilux_core::model::{DatabaseTraits, ToolIdentity};
+use dilux_core::model::ToolIdentity;
 use dilux_core::random::{SystemRandom, hex_text};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
-use super::create::Created;
+use super::create::create;
 use super::script::Script;
 use super::words::WORDS;
 use super::{PostgreSqlDriver, ServerRow, server_version};
 use crate::driver::{RestorePlan, Target};
 use crate::process::{ToolEnd, ToolRestore};
+use crate::restore::{Adapter, Restore};
 use crate::tools::{Tool, Version};
 
 /// Versions of `psql` since which it has a mode without client commands, by major version.
@@ -35,7 +35,7 @@ pub(super) async fn start(
     check_client(client, &plan.tool)?;
     let server: ServerRow = session.maintenance_row(ServerRow::QUERY).await?;
     let server_major = server_version(&server.version)?.major();
-    let created = Created::new(driver, target, (&plan.database, &plan.traits)).await?;
+    let created = create(driver, target, (&plan.database, &plan.traits)).await?;
     let invocation = session
         .psql(plan.database.as_str())?
         // The values that a dump's own queries return, and nothing else, would come out here.
@@ -44,12 +44,10 @@ pub(super) async fn start(
     let deadlines = driver.settings.deadlines;
     let explain = Box::new(move |end: &ToolEnd<'_>| Some(WORDS.explain(&place, end)));
     match ToolRestore::start(invocation, deadlines, explain).await {
-        Ok(tool) => Ok(Box::new(Restore {
-            tool,
-            created,
-            script: Script::new(server_major, &hex_text(&SystemRandom, 32)),
-            traits: plan.traits.clone(),
-        })),
+        Ok(tool) => {
+            let script = Script::new(server_major, &hex_text(&SystemRandom, 32));
+            Ok(Box::new(Restore::new(tool, created, script)))
+        }
         Err(failure) => Err(created.drop_database(failure).await),
     }
 }
@@ -78,58 +76,12 @@ fn check_client(client: &Tool, writer: &ToolIdentity) -> Result<(), Failure> {
     ))
 }
 
-struct Restore {
-    // Before `created`: the tool must be gone when its database is dropped.
-    tool: ToolRestore,
-    created: Created,
-    script: Script,
-    traits: DatabaseTraits,
-}
-
-impl Restore {
-    async fn end(&mut self) -> Result<(), Failure> {
-        let rest = self.script.rest();
-        self.tool.write(&rest).await?;
-        self.tool.finish().await?;
-        self.created.complete(&self.traits).await
-    }
-}
-
-#[async_trait]
-impl RestoreSink for Restore {
-    async fn write(&mut self, bytes: Bytes) -> Result<(), Failure> {
-        for piece in self.script.pass(bytes) {
-            if !piece.is_empty() {
-                self.tool.write(&piece).await?;
-            }
-        }
-        Ok(())
+impl Adapter for Script {
+    fn pass(&mut self, bytes: Bytes) -> [Bytes; 2] {
+        self.pass(bytes)
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<(), Failure> {
-        let outcome = self.end().await;
-        let Self {
-            mut tool, created, ..
-        } = *self;
-        match outcome {
-            Ok(()) => {
-                created.keep();
-                Ok(())
-            }
-            Err(failure) => {
-                tool.abort().await;
-                Err(created.drop_database(failure).await)
-            }
-        }
-    }
-
-    async fn abort(self: Box<Self>) {
-        let Self {
-            mut tool, created, ..
-        } = *self;
-        tool.abort().await;
-        let cancelled = Failure::new(FailureKind::Cancelled, "the restore was stopped");
-        let outcome = created.drop_database(cancelled).await;
-        tracing::info!(outcome = %outcome.message, "restore aborted");
+    fn rest(&mut self) -> Bytes {
+        self.rest()
     }
 }
