@@ -3,9 +3,10 @@
 use axum::Router;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, ResponseBuilder,
-    SecurityRequirement,
+    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, ResponseBuilder,
+    SecurityRequirement, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +30,24 @@ const FAILURES: &[(&str, &str)] = &[
     ("503", "A store does not answer; see `Retry-After`"),
 ];
 
+/// What the answers that operations name themselves mean.
+const SUCCESSES: &[(&str, &str)] = &[
+    ("200", "Done"),
+    ("201", "Made"),
+    ("202", "Accepted; a job does it"),
+    ("206", "The part that was asked for"),
+];
+
+/// Groups of operations, in the order in which people need them.
+const TAGS: &[(&str, &str)] = &[
+    ("engines", "Database servers"),
+    ("databases", "Databases to be backed up"),
+    ("policies", "When to back up and how many backups to keep"),
+    ("jobs", "Backups and restores at work"),
+    ("backups", "The history, its data, and restores"),
+    ("system", "The service itself"),
+];
+
 /// The OpenAPI document of all routes.
 pub fn openapi() -> OpenApi {
     let base = OpenApiBuilder::new()
@@ -47,7 +66,9 @@ pub fn openapi() -> OpenApi {
         .merge(routes::protected());
     let mut document = router.into_openapi();
     let components = document.components.get_or_insert_default();
-    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.description = Some("The content of the file `bootstrap-token`".to_owned());
+    let bearer = SecurityScheme::Http(bearer);
     components.add_security_scheme("bearer", bearer);
     components
         .schemas
@@ -56,12 +77,32 @@ pub fn openapi() -> OpenApi {
     ProblemBody::schemas(&mut schemas);
     components.schemas.extend(schemas);
     document.security = Some(vec![SecurityRequirement::new("bearer", [""; 0])]);
+    document.tags = Some(tags());
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
+            describe_successes(operation);
             add_failures(operation);
         }
     }
     document
+}
+
+fn tags() -> Vec<Tag> {
+    let tag = |(name, description): &(&str, &str)| {
+        let builder = TagBuilder::new().name(*name);
+        builder.description(Some(*description)).build()
+    };
+    TAGS.iter().map(tag).collect()
+}
+
+fn describe_successes(operation: &mut Operation) {
+    for (status, description) in SUCCESSES {
+        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status)
+            && response.description.is_empty()
+        {
+            (*description).clone_into(&mut response.description);
+        }
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

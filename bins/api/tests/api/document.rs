@@ -96,6 +96,13 @@ fn every_operation_says_what_it_does_what_it_answers_and_how_it_fails() {
             responses.keys().any(|status| status.starts_with('2')),
             "{route}"
         );
+        for (status, response) in responses {
+            let description = response["description"].as_str();
+            assert!(
+                description.is_some_and(|text| !text.is_empty()),
+                "{route} {status}"
+            );
+        }
         for status in ["401", "422", "500", "503"] {
             let schema = &responses[status]["content"]["application/problem+json"]["schema"];
             assert_eq!(
@@ -147,6 +154,23 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),
         _ => {}
     }
+}
+
+#[test]
+fn the_groups_of_operations_are_listed_with_what_they_are() {
+    let document = document();
+    let listed: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|tag| tag["description"].is_string())
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    let used: BTreeSet<&str> = operations(&document)
+        .into_iter()
+        .map(|(_, operation)| operation["tags"][0].as_str().unwrap())
+        .collect();
+    assert_eq!(listed, used);
 }
 
 #[test]

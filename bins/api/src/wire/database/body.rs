@@ -11,6 +11,11 @@ use crate::wire::engine::NewEngine;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a body, and is never built")]
 #[serde(untagged)]
+#[schema(example = json!({
+    "name": "Orders", "database_name": "orders", "database_type": "mysql",
+    "host": "mysql.example.com", "port": 3306, "username": "orders_backup",
+    "password": "secret", "policy_id": "production-standard",
+}))]
 pub(crate) enum NewDatabaseBody {
     /// The flat body.
     Flat(FlatDatabase),
