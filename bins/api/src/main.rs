@@ -9,10 +9,12 @@ use dilux_core::installation::Installation;
 use dilux_core::storage::Profile;
 use dilux_core::{service, telemetry};
 use dilux_drivers::Drivers;
+use dilux_process_plumbing::give_back_freed_blocks;
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    give_back_freed_blocks();
     let settings = Settings::from_environment()?;
     telemetry::start(&settings);
     let address = settings.api_address;

@@ -5,6 +5,7 @@ mod try_out;
 mod up;
 
 use clap::{Parser, Subcommand};
+use dilux_process_plumbing::give_back_freed_blocks;
 
 /// Dilux backs up databases and proves that the backups restore.
 #[derive(Debug, Parser)]
@@ -27,6 +28,7 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    give_back_freed_blocks();
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,8 +1,11 @@
-//! Spawns child processes that cannot outlive this process, and nothing else.
+//! What only unsafe calls can do to processes: children that cannot outlive this process, and
+//! freed memory that goes back to the kernel. Nothing else.
 //!
 //! Linux ties a child's death to the *thread* that forked it, so every child comes from one thread
 //! that never ends. The same thread is the only one that makes descriptors inheritable, so a
 //! descriptor meant for one child never reaches another.
+
+mod memory;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,6 +18,8 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
 };
+
+pub use memory::give_back_freed_blocks;
 
 type Answer = Box<dyn FnOnce(io::Result<Child>) + Send>;
 

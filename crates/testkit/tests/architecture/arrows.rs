@@ -14,12 +14,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dilux-testkit", &["dilux-core", "dilux-process-plumbing"]),
     (
         "dilux-api",
-        &["dilux-core", "dilux-drivers", "dilux-pipeline"],
+        &[
+            "dilux-core",
+            "dilux-drivers",
+            "dilux-pipeline",
+            "dilux-process-plumbing",
+        ],
     ),
     ("dilux-scheduler", &["dilux-core"]),
     (
         "dilux-processor",
-        &["dilux-core", "dilux-drivers", "dilux-pipeline"],
+        &[
+            "dilux-core",
+            "dilux-drivers",
+            "dilux-pipeline",
+            "dilux-process-plumbing",
+        ],
     ),
     (
         "dilux",
@@ -28,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dilux-core",
             "dilux-drivers",
             "dilux-pipeline",
+            "dilux-process-plumbing",
             "dilux-processor",
             "dilux-scheduler",
         ],
