@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The measurements of scripts/bench. Each appends a line to $RESULTS:
-# engine, variant, seconds, CPU seconds of the tools, stored bytes, peak memory in KiB or 0.
+# engine, variant, seconds, CPU seconds of the tools, stored bytes, peak memory in KiB or 0, CPU
+# seconds of the server.
 # Needs common.sh and servers.sh, and the folder $WORK on the disk that is written to.
 
 API_PID=
@@ -38,6 +39,18 @@ settle() {
     sync
 }
 
+# CPU seconds of process $1 and of the children that it has waited for.
+cpu_of() {
+    awk -v hertz="$(getconf CLK_TCK)" '{ print ($14 + $15 + $16 + $17) / hertz }' "/proc/$1/stat"
+}
+
+# CPU seconds of the server of engine $1. PostgreSQL's sessions are children of its first process.
+server_cpu() {
+    if [ "$1" = postgresql ]; then cpu_of "$POSTGRESQL_PID"; else cpu_of "$MARIADB_PID"; fi
+}
+
+difference() { awk -v a="$1" -v b="$2" 'BEGIN { print a - b }'; }
+
 # Runs a command; sets SECONDS_TAKEN and CPU_TAKEN (of it and its children).
 timed() {
     local figures TIMEFORMAT='%R %U %S'
@@ -49,15 +62,17 @@ timed() {
 }
 
 record() {
-    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$RESULTS"
-    printf '%-11s %-18s %8.2f s  %7.2f CPU s  %11s bytes  %6s KiB\n' "$@"
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$RESULTS"
+    printf '%-11s %-18s %8.2f s  %7.2f CPU s  %11s bytes  %6s KiB  %7.2f CPU s of the server\n' "$@"
 }
 
 measure_pipe() {
-    local engine=$1 variant=$2 pipe=$3 bytes=0
+    local engine=$1 variant=$2 pipe=$3 bytes=0 before
+    before=$(server_cpu "$engine")
     timed "pipe_$pipe" "$engine"
     [ "$pipe" = null ] || bytes=$(stat -c %s "$WORK/$engine.$pipe")
-    record "$engine" "$variant" "$SECONDS_TAKEN" "$CPU_TAKEN" "$bytes" 0
+    record "$engine" "$variant" "$SECONDS_TAKEN" "$CPU_TAKEN" "$bytes" 0 \
+        "$(difference "$(server_cpu "$engine")" "$before")"
 }
 
 plain_restore_postgresql() {
@@ -73,7 +88,7 @@ plain_restore_mariadb() {
 measure_plain_restore() {
     local engine=$1
     timed "plain_restore_$engine" "$engine"
-    record "$engine" 'zstd -dc | client' "$SECONDS_TAKEN" "$CPU_TAKEN" 0 0
+    record "$engine" 'zstd -dc | client' "$SECONDS_TAKEN" "$CPU_TAKEN" 0 0 0
     drop_copies "$engine"
 }
 
@@ -113,11 +128,6 @@ services_end() {
     PROCESSOR_PID=
 }
 
-# CPU seconds of the processor and of the tools that it has waited for.
-processor_cpu() {
-    awk -v hertz="$(getconf CLK_TCK)" '{ print ($14 + $15 + $16 + $17) / hertz }' "/proc/$PROCESSOR_PID/stat"
-}
-
 # Starts a new peak of the processor's memory: proc(5), clear_refs.
 reset_peak() { echo 5 >"/proc/$PROCESSOR_PID/clear_refs"; }
 
@@ -139,13 +149,15 @@ try_ours() {
 figure() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" <<<"$OUTCOME"; }
 
 measure_ours() {
-    local engine=$1 codec=$2 before cpu
+    local engine=$1 codec=$2 before server_before cpu server
     settle
     reset_peak
-    before=$(processor_cpu)
+    before=$(cpu_of "$PROCESSOR_PID")
+    server_before=$(server_cpu "$engine")
     try_ours "$engine" "$codec" backup
-    cpu=$(awk -v a="$(processor_cpu)" -v b="$before" 'BEGIN { print a - b }')
-    record "$engine" "ours, $codec" "$(figure backup_seconds)" "$cpu" "$(figure stored_bytes)" "$(peak)"
+    cpu=$(difference "$(cpu_of "$PROCESSOR_PID")" "$before")
+    server=$(difference "$(server_cpu "$engine")" "$server_before")
+    record "$engine" "ours, $codec" "$(figure backup_seconds)" "$cpu" "$(figure stored_bytes)" "$(peak)" "$server"
 }
 
 # A restore needs a backup before it; the peak is that of both.
@@ -154,6 +166,24 @@ measure_our_restore() {
     settle
     reset_peak
     try_ours "$engine" zstd restore
-    record "$engine" 'ours, restore' "$(figure restore_seconds)" 0 0 "$(peak)"
+    record "$engine" 'ours, restore' "$(figure restore_seconds)" 0 0 "$(peak)" 0
     drop_copies "$engine"
+}
+
+# As a restore, with a comparison of both databases at the end; fails when they differ.
+measure_comparison() {
+    local engine=$1
+    settle
+    reset_peak
+    try_ours "$engine" zstd compare
+    record "$engine" 'ours, restore and comparison' "$(figure restore_seconds)" 0 0 "$(peak)" 0
+    drop_copies "$engine"
+}
+
+# What the services hold when they have nothing to do, in KiB: sets REST_PROCESSOR and REST_API.
+# shellcheck disable=SC2034 # report.sh shows them
+note_rest() {
+    sleep 2
+    REST_PROCESSOR=$(awk '/^VmRSS/ { print $2 }' "/proc/$PROCESSOR_PID/status")
+    REST_API=$(awk '/^VmRSS/ { print $2 }' "/proc/$API_PID/status")
 }
