@@ -1,5 +1,7 @@
 //! A dump that a tool writes to its standard output.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::BytesMut;
 use dilux_core::model::ToolIdentity;
@@ -13,6 +15,14 @@ use super::running::Running;
 const TAIL: usize = 1024;
 /// Bytes of warnings that go into the evidence.
 const WARNINGS: usize = 4096;
+
+/// A read that brings less has emptied the pipe: we are faster than the tool.
+const SHORT_READ: usize = 64 * 1024;
+/// How long the tool then gets to fill the pipe. It writes in pieces of some KiB, and to be woken
+/// for each costs more than all else that reading does. Below what it needs to fill a large pipe.
+const BREATH: Duration = Duration::from_millis(1);
+/// A pipe that holds this much is not full within a breath.
+const LARGE_PIPE: usize = 1024 * 1024;
 
 /// How a tool ended, for a driver to explain.
 pub(crate) struct ToolEnd<'a> {
@@ -33,6 +43,8 @@ pub(crate) struct ToolDump {
     explain: Explain,
     tail: Vec<u8>,
     reached_end: bool,
+    has_large_pipe: bool,
+    is_ahead: bool,
 }
 
 impl ToolDump {
@@ -46,12 +58,14 @@ impl ToolDump {
         let running = invocation.spawn(false, deadlines).await?;
         let tail = Vec::with_capacity(2 * TAIL);
         Ok(Self {
+            has_large_pipe: running.output_capacity() >= LARGE_PIPE,
             running,
             tool,
             has_trailer,
             explain,
             tail,
             reached_end: false,
+            is_ahead: false,
         })
     }
 
@@ -66,7 +80,11 @@ impl ToolDump {
 #[async_trait]
 impl DumpSource for ToolDump {
     async fn read(&mut self, buffer: &mut BytesMut) -> Result<usize, Failure> {
+        if self.is_ahead && self.has_large_pipe {
+            tokio::time::sleep(BREATH).await;
+        }
         let before = buffer.len();
+        let room = buffer.capacity() - before;
         let deadlines = self.running.deadlines;
         let silence = if self.running.bytes_out() == 0 {
             deadlines.first_byte
@@ -77,6 +95,7 @@ impl DumpSource for ToolDump {
         if count == 0 {
             self.reached_end = true;
         } else {
+            self.is_ahead = count < room.min(SHORT_READ);
             self.remember(&buffer[before..]);
         }
         Ok(count)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use dilux_core::transfer::{Failure, FailureKind, ToolExit};
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -70,6 +71,11 @@ impl Running {
     /// Bytes read from its output so far.
     pub(crate) fn bytes_out(&self) -> u64 {
         self.bytes_out
+    }
+
+    /// Bytes of output that the tool may be ahead of us; 0 when the kernel does not say.
+    pub(crate) fn output_capacity(&self) -> usize {
+        fcntl_getpipe_size(&self.stdout).unwrap_or(0)
     }
 
     /// Reads output into the spare capacity of `buffer`; 0 at its end. `silence` is how long the
