@@ -162,6 +162,7 @@ impl Processor {
             tiers: Vec::new(),
             slot: None,
             needs_enabled: false,
+            ..BackupWork::default()
         });
         let mut job = Job::new(id, owner, work, Trigger::Manual, now);
         job.rung_at = Some(now);

@@ -160,6 +160,7 @@ fn backup_work() -> Work {
         tiers: vec![],
         slot: None,
         needs_enabled: false,
+        ..BackupWork::default()
     })
 }
 
@@ -226,6 +227,7 @@ async fn a_database_disabled_after_the_booking_is_missed_with_a_reason() {
         tiers: vec![],
         slot: None,
         needs_enabled: true,
+        ..BackupWork::default()
     };
     let job = world.run(world.job("slot|1", Work::Backup(work))).await;
     assert!(

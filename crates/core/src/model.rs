@@ -28,8 +28,9 @@ pub use job::{
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
 pub use name::{DatabaseName, EngineType, Host, InvalidName, Label, Port, UserName};
 pub use policy::{
-    BackupPolicy, Compression, DayOfMonth, DayOfWeek, HourlyInterval, InvalidPolicy, KeepCount,
-    Month, Tier, TierRule, TierSchedule, TimeOfDay,
+    BackupPolicy, Blackout, CatchUpHours, Compression, CronExpression, DayOfMonth, DayOfWeek,
+    HourlyInterval, InvalidPolicy, JitterMinutes, KeepCount, Month, PolicyZone, Tier, TierRule,
+    TierSchedule, TimeOfDay, Timing,
 };
 pub use settings::AppSettings;
 pub use tool::{ServerIdentity, ToolIdentity};

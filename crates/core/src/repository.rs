@@ -26,7 +26,7 @@ pub use collection::{Collection, DamagedRow, Listing, Version, Versioned};
 pub use databases::DatabaseRow;
 pub use jobs::{Booking, JobRepository};
 pub use keys::{day_of, inverted_ticks};
-pub use schedule_state::{ScheduleState, ScheduleStateRepository};
+pub use schedule_state::{Miss, ScheduleState, ScheduleStateRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
 
@@ -95,7 +95,11 @@ impl Repositories {
             ),
             audit: AuditRepository::new(tables.clone(), fixed("auditlogs"), days),
             settings: SettingsRepository::new(tables.clone(), fixed("settings")),
-            schedule: ScheduleStateRepository::new(tables.clone(), fixed("schedulestate")),
+            schedule: ScheduleStateRepository::new(
+                tables.clone(),
+                fixed("schedulestate"),
+                fixed("schedulemisses"),
+            ),
             tables,
         }
     }
@@ -113,7 +117,8 @@ impl Repositories {
             .into_iter()
             .chain(self.backups.tables())
             .chain(self.audit.tables())
-            .chain([self.settings.table(), self.schedule.table()]);
+            .chain(self.schedule.tables())
+            .chain([self.settings.table()]);
         for table in tables.into_iter().chain(others) {
             self.tables.create_table(table).await?;
         }

@@ -1,9 +1,16 @@
-//! Slots and the due planner. Pure: policies, state and `now` in, owed jobs with reasons out.
+//! Slots and the planner. Pure: policies, state and `now` in; owed jobs, missed slots and next
+//! slots out, each with its reason. The rules: `docs/adr/2026-11-21-slots.md`.
 
-mod due;
+mod civil;
+mod outlook;
+mod pause;
+mod plan;
 mod seed;
 mod slot;
+mod state;
 
-pub use due::{Due, due};
+pub use outlook::{Outlook, TierOutlook};
+pub use plan::{MissedSlots, PlannedJob, Plan, Situation, plan};
 pub use seed::{DEFAULT_POLICY, system_policies};
-pub use slot::latest_slot;
+pub use slot::{Slots, opened};
+pub use state::{SlotJob, SlotOutcome, TierState};

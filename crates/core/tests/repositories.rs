@@ -56,6 +56,7 @@ fn job(database: &str, key: &str, now: Timestamp) -> Job {
         tiers: vec![],
         slot: Some(now),
         needs_enabled: true,
+        ..BackupWork::default()
     });
     Job::new(id, owner, work, Trigger::Scheduler, now)
 }

@@ -168,6 +168,7 @@ impl Application {
             tiers: Vec::new(),
             slot: None,
             needs_enabled: false,
+            ..BackupWork::default()
         });
         let database = &view.database.value;
         let owner = JobOwner {

@@ -247,6 +247,7 @@ async fn the_work_of_a_manual_backup_asks_for_nothing_but_the_dump() {
         tiers: Vec::new(),
         slot: None,
         needs_enabled: false,
+        ..BackupWork::default()
     };
     assert_eq!(job.work, Work::Backup(expected));
     assert_eq!(job.trigger, Trigger::Manual);

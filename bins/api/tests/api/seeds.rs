@@ -96,6 +96,7 @@ impl Seed<'_> {
             tiers: Vec::new(),
             slot: None,
             needs_enabled: false,
+            ..BackupWork::default()
         });
         let mut job = Job::new(id.clone(), owner, work, Trigger::Scheduler, self.at);
         job.attempts = 1;

@@ -8,7 +8,7 @@ use super::row::{Row, RowReader, RowWriter};
 use super::rows::Rows;
 use super::settle::write_settled;
 use crate::storage::{
-    Condition, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind, StorageResult,
+    Condition, Continuation, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind, StorageResult,
     StoredEntity, TableName, TableOperation, TableStore,
 };
 
@@ -40,6 +40,38 @@ pub struct Listing<T> {
     pub items: Vec<T>,
     /// The others.
     pub damaged: Vec<DamagedRow>,
+}
+
+impl<T> Default for Listing<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            damaged: Vec::new(),
+        }
+    }
+}
+
+impl<T: Row> Listing<Versioned<T>> {
+    /// Adds a row, with the damaged ones when it cannot be decoded.
+    fn add(&mut self, table: &TableName, row: StoredEntity) {
+        match T::read(&RowReader(&row.entity)) {
+            Ok(value) => {
+                let version = row.etag;
+                self.items.push(Versioned { value, version });
+            }
+            Err(fault) => {
+                let key = row.entity.key;
+                tracing::warn!(
+                    table = table.as_str(), partition = %key.partition, row = %key.row,
+                    reason = %fault, "row cannot be decoded"
+                );
+                self.damaged.push(DamagedRow {
+                    key,
+                    reason: fault.to_string(),
+                });
+            }
+        }
+    }
 }
 
 /// One partition of things of type `T`, addressed by ids of type `I`.
@@ -117,6 +149,23 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
         list_rows(&*self.tables, &self.table, query).await
     }
 
+    /// Reads a page of them in key order, and where the next one starts.
+    pub async fn page(
+        &self,
+        from: Option<&Continuation>,
+    ) -> StorageResult<(Listing<Versioned<T>>, Option<Continuation>)> {
+        let query = Query {
+            filter: Some(Filter::partition(self.partition)),
+            ..Query::default()
+        };
+        let page = self.tables.query(&self.table, &query, from).await?;
+        let mut listing = Listing::default();
+        for row in page.entities {
+            listing.add(&self.table, row);
+        }
+        Ok((listing, page.next))
+    }
+
     /// Creates one; `AlreadyExists` when its id is taken.
     pub async fn insert(&self, value: T) -> StorageResult<Versioned<T>> {
         let operation = TableOperation::Insert(self.entity(&value));
@@ -177,29 +226,10 @@ pub(super) async fn list_rows<T: Row>(
     table: &TableName,
     query: Query,
 ) -> StorageResult<Listing<Versioned<T>>> {
-    let mut listing = Listing {
-        items: Vec::new(),
-        damaged: Vec::new(),
-    };
+    let mut listing = Listing::default();
     let mut rows = Rows::new(tables, table, query);
     while let Some(row) = rows.next().await? {
-        match T::read(&RowReader(&row.entity)) {
-            Ok(value) => {
-                let version = row.etag;
-                listing.items.push(Versioned { value, version });
-            }
-            Err(fault) => {
-                let key = row.entity.key.clone();
-                tracing::warn!(
-                    table = table.as_str(), partition = %key.partition, row = %key.row,
-                    reason = %fault, "row cannot be decoded"
-                );
-                listing.damaged.push(DamagedRow {
-                    key,
-                    reason: fault.to_string(),
-                });
-            }
-        }
+        listing.add(table, row);
     }
     Ok(listing)
 }

@@ -1,78 +1,233 @@
-//! What the scheduler knows of each (database, tier): table `schedulestate`.
+//! What the scheduler knows of each (database, tier): table `schedulestate`, by database; and the
+//! slots that were given up: table `schedulemisses`, by database, newest first.
 
+mod row;
+
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::collection::list_rows;
-use super::row::{Row, RowFault, RowReader, RowWriter};
-use crate::model::{DatabaseId, Tier};
+pub use row::{Miss, ScheduleState};
+
+use super::collection::{Listing, Versioned, list_rows};
+use super::row::{Row, RowWriter};
+use crate::model::{DatabaseId, Job, Work};
+use crate::schedule::{MissedSlots, SlotOutcome, TierState};
 use crate::storage::{
-    Condition, EntityKey, Filter, Query, StorageResult, TableName, TableOperation, TableStore,
+    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageErrorKind,
+    StorageResult, TableName, TableOperation, TableStore, Value,
 };
 
-/// The last slot of a tier that was booked for a database. Nothing is inferred from history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleState {
-    /// Database.
-    pub database_id: DatabaseId,
-    /// Tier.
-    pub tier: Tier,
-    /// The latest slot that a job was booked for.
-    pub last_slot: Timestamp,
-}
+/// Attempts to write states that others write too.
+const RACES: usize = 8;
 
 /// The schedule states.
 #[derive(Debug, Clone)]
 pub struct ScheduleStateRepository {
     tables: Arc<dyn TableStore>,
     table: TableName,
+    misses: TableName,
 }
 
 impl ScheduleStateRepository {
-    pub(super) fn new(tables: Arc<dyn TableStore>, table: TableName) -> Self {
-        Self { tables, table }
+    pub(super) fn new(tables: Arc<dyn TableStore>, table: TableName, misses: TableName) -> Self {
+        Self {
+            tables,
+            table,
+            misses,
+        }
     }
 
-    pub(super) fn table(&self) -> &TableName {
-        &self.table
+    pub(super) fn tables(&self) -> [&TableName; 2] {
+        [&self.table, &self.misses]
     }
 
     /// The states of one database.
-    pub async fn of(&self, database: &DatabaseId) -> StorageResult<Vec<ScheduleState>> {
-        let query = Query {
-            filter: Some(Filter::partition(database.as_str())),
-            ..Query::default()
-        };
-        let listing = list_rows::<ScheduleState>(&*self.tables, &self.table, query).await?;
-        Ok(listing.items.into_iter().map(|state| state.value).collect())
+    pub async fn of(&self, database: &DatabaseId) -> StorageResult<Listing<Versioned<ScheduleState>>> {
+        self.between(database, database).await
     }
 
-    /// Writes a state. Last writer wins: two schedulers that plan the same slot write the same.
+    /// The states of all databases from `first` to `last` in key order, both included.
+    pub async fn between(
+        &self,
+        first: &DatabaseId,
+        last: &DatabaseId,
+    ) -> StorageResult<Listing<Versioned<ScheduleState>>> {
+        let bound = |comparison, id: &DatabaseId| {
+            let value = Value::String(id.to_string());
+            Filter::compare(Property::PartitionKey, comparison, value)
+        };
+        let filter = if first == last {
+            Filter::partition(first.as_str())
+        } else {
+            bound(Comparison::GreaterOrEqual, first).and(bound(Comparison::LessOrEqual, last))
+        };
+        let query = Query {
+            filter: Some(filter),
+            ..Query::default()
+        };
+        list_rows(&*self.tables, &self.table, query).await
+    }
+
+    /// Writes states of a database, all or none, in the versions that were read. `false` means that
+    /// somebody else wrote one of them meanwhile, and nothing was written. Rows that could not be
+    /// decoded are written over.
+    pub async fn write(
+        &self,
+        database: &DatabaseId,
+        states: &[TierState],
+        known: &Listing<Versioned<ScheduleState>>,
+    ) -> StorageResult<bool> {
+        let operations: Vec<TableOperation> = states
+            .iter()
+            .map(|state| {
+                let stored = ScheduleState {
+                    database_id: database.clone(),
+                    state: state.clone(),
+                };
+                let before = known.items.iter().find(|row| {
+                    row.value.database_id == *database && row.value.state.tier == state.tier
+                });
+                let key = stored.row_key();
+                let is_damaged = known
+                    .damaged
+                    .iter()
+                    .any(|row| row.key.partition == database.as_str() && row.key.row == key);
+                match before {
+                    Some(before) => {
+                        let condition = Condition::Matches(before.version.clone());
+                        TableOperation::Replace(entity(&stored), condition)
+                    }
+                    None if is_damaged => {
+                        TableOperation::Replace(entity(&stored), Condition::None)
+                    }
+                    None => TableOperation::Insert(entity(&stored)),
+                }
+            })
+            .collect();
+        if operations.is_empty() {
+            return Ok(true);
+        }
+        match self.tables.write_batch(&self.table, operations).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_lost_race(error.kind()) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a state over whatever stands there. For rebuilding from manifests.
     pub async fn put(&self, state: &ScheduleState) -> StorageResult<()> {
-        let key = EntityKey::new(state.database_id.as_str(), state.row_key());
-        let mut row = RowWriter::new(key);
-        state.write(&mut row);
-        let operation = TableOperation::Replace(row.finish(), Condition::None);
+        let operation = TableOperation::Replace(entity(state), Condition::None);
         self.tables.write(&self.table, operation).await.map(drop)
+    }
+
+    /// Notes for every tier of a backup job how the job stands. Safe to repeat.
+    pub async fn settle(&self, job: &Job) -> StorageResult<()> {
+        self.change(job, |state| state.settle(job)).await
+    }
+
+    /// Notes that a job whose slots were claimed is booked.
+    pub async fn confirm(&self, job: &Job) -> StorageResult<()> {
+        self.change(job, |state| {
+            let is_mine = state.job.as_ref().is_some_and(|mine| mine.id == job.id);
+            let is_claim = is_mine && state.outcome == SlotOutcome::Claimed;
+            if is_claim {
+                state.outcome = SlotOutcome::Booked;
+            }
+            // It may be over already when it was booked by an earlier, lost attempt.
+            state.settle(job) || is_claim
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        job: &Job,
+        mut change: impl FnMut(&mut TierState) -> bool + Send,
+    ) -> StorageResult<()> {
+        if !matches!(job.work, Work::Backup(_)) {
+            return Ok(());
+        }
+        for _ in 0..RACES {
+            let known = self.of(&job.database_id).await?;
+            let mut changed = Vec::new();
+            for row in &known.items {
+                let mut state = row.value.state.clone();
+                if change(&mut state) {
+                    changed.push(state);
+                }
+            }
+            if self.write(&job.database_id, &changed, &known).await? {
+                return Ok(());
+            }
+        }
+        tracing::warn!(job.id = %job.id, "others change the schedule state all the time; the next tick notes the job's end");
+        Ok(())
+    }
+
+    /// Records slots that were given up. Recording the same again changes nothing.
+    pub async fn record_misses(
+        &self,
+        database: &DatabaseId,
+        missed: &[MissedSlots],
+        at: Timestamp,
+    ) -> StorageResult<()> {
+        for slots in missed {
+            let miss = Miss {
+                database_id: database.clone(),
+                slots: slots.clone(),
+                decided_at: at,
+            };
+            let operation = TableOperation::Replace(entity(&miss), Condition::None);
+            self.tables.write(&self.misses, operation).await?;
+        }
+        Ok(())
+    }
+
+    /// The newest slots of a database that were given up, at most `most` rows.
+    pub async fn misses(&self, database: &DatabaseId, most: NonZeroU32) -> StorageResult<Vec<Miss>> {
+        let query = Query {
+            filter: Some(Filter::partition(database.as_str())),
+            top: Some(most),
+            ..Query::default()
+        };
+        let page = self.tables.query(&self.misses, &query, None).await?;
+        let rows = page.entities.iter().map(super::collection::decode::<Miss>);
+        Ok(rows.filter_map(|row| row.ok().map(|row| row.value)).collect())
     }
 }
 
-impl Row for ScheduleState {
-    fn row_key(&self) -> String {
-        self.tier.to_string()
-    }
+/// The row of a thing whose partition is its database.
+fn entity<T: Row + InDatabase>(thing: &T) -> Entity {
+    let mut row = RowWriter::new(EntityKey::new(thing.database().as_str(), thing.row_key()));
+    thing.write(&mut row);
+    row.finish()
+}
 
-    fn write(&self, row: &mut RowWriter) {
-        row.text("database_id", self.database_id.as_str());
-        row.instant("last_slot", self.last_slot);
-    }
+/// A thing whose row stands in the partition of a database.
+trait InDatabase {
+    /// The database.
+    fn database(&self) -> &DatabaseId;
+}
 
-    fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
-        Ok(Self {
-            database_id: row.parsed("database_id")?,
-            tier: row.key_parsed()?,
-            last_slot: row.instant("last_slot")?,
-        })
+impl InDatabase for ScheduleState {
+    fn database(&self) -> &DatabaseId {
+        &self.database_id
     }
+}
+
+impl InDatabase for Miss {
+    fn database(&self) -> &DatabaseId {
+        &self.database_id
+    }
+}
+
+fn is_lost_race(kind: StorageErrorKind) -> bool {
+    matches!(
+        kind,
+        StorageErrorKind::AlreadyExists
+            | StorageErrorKind::PreconditionFailed
+            | StorageErrorKind::NotFound
+    )
 }

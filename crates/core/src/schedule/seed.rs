@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     BackupPolicy, DayOfMonth, DayOfWeek, HourlyInterval, InvalidPolicy, KeepCount, Month, TierRule,
-    TierSchedule,
+    TierSchedule, Timing,
 };
 
 /// The policy of a database that names none.
@@ -71,6 +71,7 @@ pub fn system_policies(now: Timestamp) -> Result<Vec<BackupPolicy>, InvalidPolic
             description: Some(description.to_owned()),
             is_system: true,
             rules: rules(&keep)?,
+            timing: Timing::default(),
             created_at: now,
             updated_at: now,
         })

@@ -1,196 +1,166 @@
 //! Slots: the instants at which a tier owes a backup.
+//!
+//! A slot is a wall clock time of the policy's zone. Where clocks skip it, it is the first valid
+//! instant afterwards; where they show it twice, the first pass; where a blackout covers it, the
+//! blackout's end. Slots that come to lie on the same instant are one slot.
 
-use jiff::civil::{Date, DateTime, Time, Weekday};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::model::{DayOfMonth, TierSchedule, TimeOfDay};
+use sha2::{Digest, Sha256};
 
-/// The latest slot of `schedule` at or before `now`, in `zone`. A slot inside a gap of the zone's
-/// clock is moved to the first valid instant after it, one inside a fold happens at its first
-/// pass. `None` only before year −9998.
-pub fn latest_slot(schedule: TierSchedule, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
-    let local = now.to_zoned(zone.clone()).datetime();
-    let mut candidate = latest_civil(schedule, local)?;
-    // A gap moves a slot behind the civil time it was written as, so the first hit may lie after
-    // `now`; the one before it then is the answer.
-    for _ in 0..3 {
-        let at = instant(candidate, zone)?;
-        if at <= now {
-            return Some(at);
-        }
-        let before = candidate.checked_sub(1.minute()).ok()?;
-        candidate = latest_civil(schedule, before)?;
+use super::civil;
+use crate::model::{DatabaseId, JitterMinutes, TierSchedule, Timing};
+
+/// Longer than any change of any zone's clock.
+const LONGEST_CHANGE: SignedDuration = SignedDuration::from_hours(26);
+
+/// Blackouts that are joined to one at most: more than a week can hold.
+const MOST_JOINED: usize = 1000;
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// The slots of one tier.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots<'a> {
+    schedule: &'a TierSchedule,
+    timing: &'a Timing,
+}
+
+impl<'a> Slots<'a> {
+    /// The slots of `schedule` under `timing`.
+    pub fn new(schedule: &'a TierSchedule, timing: &'a Timing) -> Self {
+        Self { schedule, timing }
     }
-    None
-}
 
-fn instant(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    zone.to_ambiguous_timestamp(civil).compatible().ok()
-}
-
-fn latest_civil(schedule: TierSchedule, local: DateTime) -> Option<DateTime> {
-    match schedule {
-        TierSchedule::Hourly { every } => {
-            let every = i8::try_from(every.get()).ok()?;
-            Some(local.date().at(local.hour() / every * every, 0, 0, 0))
+    /// The newest slot at or before `at`; `None` when there never was one.
+    pub fn latest(&self, at: Timestamp) -> Option<Timestamp> {
+        // Everything that a blackout covers at `at` waits for its end.
+        let seen = match blackout_around(self.timing, at) {
+            Some((start, _)) => start.checked_sub(SECOND).ok()?,
+            None => at,
+        };
+        let zone = self.timing.zone().rules();
+        let mut bound = latest_wall_clock(zone, seen)?;
+        loop {
+            let local = civil::at_or_before(self.schedule, bound)?;
+            let slot = instant(zone, local)?;
+            if slot <= seen {
+                return Some(opened(self.timing, slot));
+            }
+            bound = local.checked_sub(1.minute()).ok()?;
         }
-        TierSchedule::Daily { at } => back_by_days(local, |date| Some(date.to_datetime(time(at)))),
-        TierSchedule::Weekly { day, at } => {
-            let wanted = Weekday::from_sunday_zero_offset(i8::try_from(day.get()).ok()?).ok()?;
-            back_by_days(local, |date| {
-                (date.weekday() == wanted).then(|| date.to_datetime(time(at)))
+    }
+
+    /// The first slot after `at`; `None` when there never will be one.
+    pub fn after(&self, at: Timestamp) -> Option<Timestamp> {
+        let from = match blackout_around(self.timing, at) {
+            Some((start, _)) => start.checked_sub(SECOND).ok()?,
+            None => at,
+        };
+        let zone = self.timing.zone().rules();
+        let mut bound = zone.to_datetime(from);
+        loop {
+            let local = civil::after(self.schedule, bound)?;
+            let slot = opened(self.timing, instant(zone, local)?);
+            if slot > at {
+                return Some(slot);
+            }
+            bound = local;
+        }
+    }
+
+    /// The slots after `after` up to and with `until`, oldest first.
+    pub fn between(
+        self,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = Timestamp> + 'a {
+        std::iter::successors(self.after(after), move |slot| self.after(*slot))
+            .take_while(move |slot| *slot <= until)
+    }
+}
+
+/// The first instant at or after `at` that no blackout covers.
+pub fn opened(timing: &Timing, at: Timestamp) -> Timestamp {
+    blackout_around(timing, at).map_or(at, |(_, end)| end)
+}
+
+/// How much later than its slots a database starts: the same for all its slots, and spread evenly
+/// over databases.
+pub(super) fn jitter(database: &DatabaseId, minutes: JitterMinutes) -> SignedDuration {
+    let hash = Sha256::digest(database.as_str().as_bytes());
+    let number = hash.iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+    SignedDuration::from_secs(i64::from(number % (minutes.get() * 60).max(1)))
+}
+
+/// The instant of a wall clock time: after a gap, at the first pass of a fold.
+fn instant(zone: &TimeZone, local: DateTime) -> Option<Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    let AmbiguousOffset::Gap { before, .. } = ambiguous.offset() else {
+        return ambiguous.earlier().ok();
+    };
+    let as_if = before.to_timestamp(local).ok()?.checked_add(SECOND).ok()?;
+    zone.preceding(as_if).next().map(|change| change.timestamp())
+}
+
+/// The latest time that clocks have shown up to `at`: later than what they show when they were set
+/// back shortly before.
+fn latest_wall_clock(zone: &TimeZone, at: Timestamp) -> Option<DateTime> {
+    let now = zone.to_datetime(at);
+    let earlier = at.checked_sub(LONGEST_CHANGE).ok()?;
+    match zone.to_offset(earlier) {
+        offset if offset > zone.to_offset(at) => Some(offset.to_datetime(at)),
+        _ => Some(now),
+    }
+}
+
+/// Start and end of the blackouts that cover `at`, joined where they touch.
+fn blackout_around(timing: &Timing, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let (mut start, mut end) = one_blackout_around(timing, at)?;
+    for _ in 0..MOST_JOINED {
+        let earlier = start
+            .checked_sub(SECOND)
+            .ok()
+            .and_then(|before| one_blackout_around(timing, before));
+        let Some((before, _)) = earlier else { break };
+        start = before;
+    }
+    for _ in 0..MOST_JOINED {
+        let Some((_, later)) = one_blackout_around(timing, end) else {
+            break;
+        };
+        end = later;
+    }
+    Some((start, end))
+}
+
+fn one_blackout_around(timing: &Timing, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    if timing.blackouts().is_empty() {
+        return None;
+    }
+    let zone = timing.zone().rules();
+    let today = zone.to_datetime(at).date();
+    let days = [today.yesterday(), Ok(today), today.tomorrow()];
+    days.into_iter().flatten().find_map(|day| {
+        let number = u32::try_from(day.weekday().to_sunday_zero_offset()).ok()?;
+        let windows = timing.blackouts().iter();
+        windows
+            .filter(|window| window.begins_on(number))
+            .find_map(|window| {
+                let last_day = if window.ends_on_the_next_day() {
+                    day.tomorrow().ok()?
+                } else {
+                    day
+                };
+                let (from, until) = (window.from(), window.until());
+                let start = instant(zone, day.at(from.hour(), from.minute(), 0, 0))?;
+                let end = instant(zone, last_day.at(until.hour(), until.minute(), 0, 0))?;
+                (start <= at && at < end).then_some((start, end))
             })
-        }
-        TierSchedule::Monthly { day, at } => {
-            back_by_months(local, 1, local.date().first_of_month(), |first| {
-                Some(on_day(first, day).to_datetime(time(at)))
-            })
-        }
-        TierSchedule::Yearly { month, day, at } => {
-            let month = i8::try_from(month.get()).ok()?;
-            let first = Date::new(local.year(), month, 1).ok()?;
-            back_by_months(local, 12, first, |first| {
-                Some(on_day(first, day).to_datetime(time(at)))
-            })
-        }
-    }
-}
-
-fn time(at: TimeOfDay) -> Time {
-    Time::constant(at.hour(), at.minute(), 0, 0)
-}
-
-/// The wanted day of a month, its last one where the month is shorter.
-fn on_day(first: Date, day: DayOfMonth) -> Date {
-    let wanted = i8::try_from(day.get())
-        .unwrap_or(31)
-        .min(first.days_in_month());
-    first
-        .first_of_month()
-        .saturating_add((i32::from(wanted) - 1).days())
-}
-
-/// The first slot at or before `local` when walking back day by day, at most eight days.
-fn back_by_days(local: DateTime, slot_on: impl Fn(Date) -> Option<DateTime>) -> Option<DateTime> {
-    let mut date = local.date();
-    for _ in 0..=8 {
-        if let Some(slot) = slot_on(date).filter(|slot| *slot <= local) {
-            return Some(slot);
-        }
-        date = date.yesterday().ok()?;
-    }
-    None
-}
-
-/// The slot of the month `first`, or of the one `step` months before when that is still to come.
-fn back_by_months(
-    local: DateTime,
-    step: i32,
-    first: Date,
-    slot_in: impl Fn(Date) -> Option<DateTime>,
-) -> Option<DateTime> {
-    let this = slot_in(first)?;
-    if this <= local {
-        return Some(this);
-    }
-    slot_in(first.checked_sub(step.months()).ok()?)
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{DayOfWeek, HourlyInterval, Month};
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn latest(schedule: TierSchedule, now: &str) -> String {
-        latest_slot(schedule, &TimeZone::UTC, at(now))
-            .unwrap()
-            .to_string()
-    }
-
-    #[test]
-    fn hourly_slots_are_aligned_to_the_clock() {
-        let schedule = TierSchedule::Hourly {
-            every: HourlyInterval::new(5).unwrap(),
-        };
-        assert_eq!(
-            latest(schedule, "2026-03-01T04:59:59Z"),
-            "2026-03-01T00:00:00Z"
-        );
-        assert_eq!(
-            latest(schedule, "2026-03-01T05:00:00Z"),
-            "2026-03-01T05:00:00Z"
-        );
-        assert_eq!(
-            latest(schedule, "2026-03-01T23:59:00Z"),
-            "2026-03-01T20:00:00Z"
-        );
-    }
-
-    #[test]
-    fn a_daily_slot_late_in_the_evening_is_found_on_the_next_day() {
-        let schedule = TierSchedule::Daily {
-            at: "23:50".parse().unwrap(),
-        };
-        assert_eq!(
-            latest(schedule, "2026-03-02T00:00:00Z"),
-            "2026-03-01T23:50:00Z"
-        );
-    }
-
-    #[test]
-    fn a_missed_week_month_or_year_is_still_owed_later() {
-        let at_three = "03:00".parse().unwrap();
-        let weekly = TierSchedule::Weekly {
-            day: DayOfWeek::new(0).unwrap(),
-            at: at_three,
-        };
-        assert_eq!(
-            latest(weekly, "2026-03-07T12:00:00Z"),
-            "2026-03-01T03:00:00Z"
-        );
-        let monthly = TierSchedule::Monthly {
-            day: DayOfMonth::new(31).unwrap(),
-            at: at_three,
-        };
-        assert_eq!(
-            latest(monthly, "2026-03-01T00:00:00Z"),
-            "2026-02-28T03:00:00Z"
-        );
-        let yearly = TierSchedule::Yearly {
-            month: Month::new(2).unwrap(),
-            day: DayOfMonth::new(29).unwrap(),
-            at: at_three,
-        };
-        assert_eq!(
-            latest(yearly, "2027-01-01T00:00:00Z"),
-            "2026-02-28T03:00:00Z"
-        );
-        assert_eq!(
-            latest(yearly, "2028-03-01T00:00:00Z"),
-            "2028-02-29T03:00:00Z"
-        );
-    }
-
-    #[test]
-    fn a_slot_in_a_gap_runs_after_it_and_one_in_a_fold_runs_once() {
-        let zone = TimeZone::get("America/New_York").unwrap();
-        let schedule = TierSchedule::Daily {
-            at: "02:30".parse().unwrap(),
-        };
-        let during_gap = latest_slot(schedule, &zone, at("2026-03-08T07:10:00Z")).unwrap();
-        assert_eq!(during_gap.to_string(), "2026-03-07T07:30:00Z");
-        let after_gap = latest_slot(schedule, &zone, at("2026-03-08T08:00:00Z")).unwrap();
-        assert_eq!(after_gap.to_string(), "2026-03-08T07:30:00Z");
-        let fold = TierSchedule::Daily {
-            at: "01:30".parse().unwrap(),
-        };
-        let first_pass = latest_slot(fold, &zone, at("2026-11-01T05:30:00Z")).unwrap();
-        let second_pass = latest_slot(fold, &zone, at("2026-11-01T06:45:00Z")).unwrap();
-        assert_eq!(first_pass, second_pass);
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ fn pending() -> Job {
         tiers: vec![],
         slot: None,
         needs_enabled: false,
+        ..BackupWork::default()
     });
     Job::new(id, owner, work, Trigger::Manual, at(0))
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::RetryRule;
 use crate::model::{BackupId, DatabaseName, EngineId, InvalidName, Tier};
 
 /// Who asked for a job.
@@ -37,7 +38,7 @@ impl std::str::FromStr for Trigger {
 }
 
 /// What a backup job owes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BackupWork {
     /// Tiers that the dump serves; empty for a manual one.
     pub tiers: Vec<Tier>,
@@ -45,6 +46,12 @@ pub struct BackupWork {
     pub slot: Option<Timestamp>,
     /// Whether the worker must check that the database is still enabled.
     pub needs_enabled: bool,
+    /// Most attempts; `None` leaves it to the setting. One while a database keeps failing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Why it was booked, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What a restore job owes.
@@ -79,4 +86,19 @@ pub enum Work {
     Backup(BackupWork),
     /// Restore one.
     Restore(RestoreWork),
+}
+
+impl Work {
+    /// The rule by which a failed attempt is tried again: the setting, tightened by what the
+    /// scheduler allows.
+    pub fn retry_rule(&self, setting: RetryRule) -> RetryRule {
+        let allowed = match self {
+            Self::Backup(work) => work.attempts,
+            Self::Restore(_) => None,
+        };
+        RetryRule {
+            attempts: allowed.map_or(setting.attempts, |most| most.clamp(1, setting.attempts)),
+            ..setting
+        }
+    }
 }

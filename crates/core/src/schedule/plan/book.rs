@@ -1,0 +1,170 @@
+//! Jobs for what is owed: one for everything that is due now, one for each instant ahead.
+
+use jiff::Timestamp;
+
+use super::judge::{Verdict, superseded};
+use super::{PlannedJob, Planner, planned};
+use crate::model::{JobId, Tier};
+use crate::schedule::{opened, pause};
+
+impl Planner<'_> {
+    /// Books one job for all tiers that are due.
+    pub(super) fn decide_now(&mut self) {
+        let verdicts = self.judge();
+        let is_wanted = |verdict: Verdict| matches!(verdict, Verdict::Due | Verdict::Retry);
+        let wanted = verdicts.iter().filter(|(_, _, verdict)| is_wanted(*verdict));
+        let Some(newest) = wanted.clone().map(|(_, slot, _)| *slot).max() else {
+            return;
+        };
+        let is_new = self.states.is_empty();
+        let start = if is_new {
+            opened(&self.situation.policy.timing, self.now())
+        } else {
+            opened(
+                &self.situation.policy.timing,
+                self.start_of(newest).max(self.now()),
+            )
+        };
+        if wanted.clone().all(|(tier, _, _)| self.is_busy(*tier)) {
+            if start <= self.now() {
+                self.skip_busy(&verdicts);
+            }
+            return;
+        }
+        if self.must_wait(start) {
+            return;
+        }
+        let tiers: Vec<_> = verdicts.iter().map(|(tier, slot, _)| (*tier, *slot)).collect();
+        let mut retried = verdicts
+            .iter()
+            .filter(|(_, _, verdict)| *verdict != Verdict::Due);
+        let slot = tiers.iter().map(|(_, slot)| *slot).max().unwrap_or(newest);
+        let retry = retried
+            .find(|(_, retried, _)| *retried == slot)
+            .and_then(|(tier, _, _)| self.state(*tier))
+            .map(|state| state.failures);
+        let reason = self.reason(is_new, &tiers, retry, start);
+        let job = self.job(slot, tiers, (start, retry, reason));
+        self.book(job);
+    }
+
+    /// Books the slots before the horizon, each for its minute.
+    pub(super) fn decide_ahead(&mut self) {
+        let outlook = self.situation.outlook;
+        let mut slots: Vec<Timestamp> = outlook
+            .tiers
+            .iter()
+            .flat_map(|tier| tier.ahead.iter().copied())
+            .collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            let tiers: Vec<(Tier, Timestamp)> = outlook
+                .tiers
+                .iter()
+                .filter(|tier| tier.ahead.contains(&slot))
+                .filter(|tier| {
+                    let state = self.state(tier.tier);
+                    state.is_none_or(|state| state.last_slot < slot)
+                })
+                .map(|tier| (tier.tier, slot))
+                .collect();
+            // A tier whose job is under way is decided at its slot, when it may be over.
+            let is_undecided =
+                |tier: &Tier| self.is_busy(*tier) || self.booked_now.contains(tier);
+            let start = self.start_of(slot);
+            if tiers.iter().all(|(tier, _)| is_undecided(tier)) || self.must_wait(start) {
+                continue;
+            }
+            let reason = self.reason(false, &tiers, None, slot);
+            let job = self.job(slot, tiers, (start, None, reason));
+            self.book(job);
+        }
+    }
+
+    /// Whether a failing database is left in peace until after `start`.
+    fn must_wait(&self, start: Timestamp) -> bool {
+        self.failing
+            .is_some_and(|failing| start < failing.until(&self.states))
+    }
+
+    /// Gives up due slots whose tier still waits for the backup of an earlier slot.
+    fn skip_busy(&mut self, verdicts: &[(Tier, Timestamp, Verdict)]) {
+        for (tier, slot, verdict) in verdicts {
+            let served = self.state(*tier).and_then(|state| state.job.clone());
+            if *verdict == Verdict::Due
+                && let Some(job) = served
+            {
+                let reason = format!(
+                    "the backup for the slot {} had not ended yet (job {})",
+                    job.slot, job.id
+                );
+                self.miss_until(*tier, *slot, &reason);
+            }
+        }
+    }
+
+    fn reason(
+        &self,
+        is_new: bool,
+        tiers: &[(Tier, Timestamp)],
+        retry: Option<u32>,
+        start: Timestamp,
+    ) -> String {
+        if is_new {
+            return "first backup of a new database; serves all its tiers".to_owned();
+        }
+        let names: Vec<String> = tiers
+            .iter()
+            .map(|(tier, slot)| match self.state(*tier) {
+                None => format!("{tier} (its first)"),
+                Some(_) => format!("{tier} slot {slot}"),
+            })
+            .collect();
+        let mut reason = format!("due: {}", names.join(", "));
+        let oldest = tiers.iter().map(|(_, slot)| *slot).min();
+        let late = oldest.map_or(0, |slot| start.duration_since(slot).as_mins());
+        if let Some(failures) = retry {
+            reason.push_str(&format!("; tried again after {failures} failed jobs"));
+        } else if late > 0 {
+            reason.push_str(&format!("; late by {} h {} min", late / 60, late % 60));
+        }
+        reason
+    }
+
+    fn job(
+        &self,
+        slot: Timestamp,
+        tiers: Vec<(Tier, Timestamp)>,
+        (not_before, retry, reason): (Timestamp, Option<u32>, String),
+    ) -> PlannedJob {
+        let eras = tiers.iter().filter_map(|(tier, _)| self.state(*tier));
+        let era = eras.map(|state| state.era).max().unwrap_or(0);
+        let mut key = format!("slot|{slot}");
+        if era > 0 {
+            key.push_str(&format!("|era {era}"));
+        }
+        if let Some(failures) = retry {
+            key.push_str(&format!("|retry {failures}"));
+        }
+        PlannedJob {
+            id: JobId::derive(self.situation.database, &key),
+            slot,
+            tiers,
+            not_before,
+            attempts: pause::attempts(&self.states, not_before),
+            reason,
+        }
+    }
+
+    fn book(&mut self, job: PlannedJob) {
+        for (tier, slot) in &job.tiers {
+            self.miss_before(*tier, *slot, &superseded(*slot));
+            let state = planned(self.state(*tier), *tier, &job, *slot);
+            self.states.retain(|known| known.tier != *tier);
+            self.states.push(state);
+            self.booked_now.push(*tier);
+        }
+        self.plan.jobs.push(job);
+    }
+}
