@@ -4,7 +4,7 @@
 use dilux_core::crash;
 use dilux_core::model::{
     AuditAction, AuditEntry, AuditId, AuditResourceType, AuditStatus, Backup, Job, JobState,
-    Manifest, Work,
+    Manifest, Trigger, Work,
 };
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -58,6 +58,7 @@ impl Processor {
             })
             .await?;
         crash::point("after-job-completed");
+        self.note_schedule(&job).await;
         self.audit(&job, AuditAction::BackupCompleted, None).await;
         Ok(())
     }
@@ -86,6 +87,7 @@ impl Processor {
             }
         }
         if is_final {
+            self.note_schedule(job).await;
             let action = match (&job.state, &job.work) {
                 (JobState::Cancelled { .. }, _) => AuditAction::JobCancelled,
                 (_, Work::Backup(_)) => AuditAction::BackupFailed,
@@ -106,8 +108,21 @@ impl Processor {
                 tracing::warn!(reason = %failure, "history line of a missed backup is missing");
             }
         }
+        self.note_schedule(job).await;
         self.audit(job, AuditAction::BackupMissed, Some(&failure))
             .await;
+    }
+
+    /// Tells the scheduler how a job that it booked ended. Best effort: it looks itself when it
+    /// needs to know and was not told.
+    async fn note_schedule(&self, job: &Job) {
+        if job.trigger != Trigger::Scheduler {
+            return;
+        }
+        let schedule = &self.installation.repositories.schedule;
+        if let Err(error) = schedule.settle(job).await {
+            tracing::warn!(%error, "the schedule state does not know of the job's end yet");
+        }
     }
 
     /// Appends an entry about a job to the audit log, as the processor.

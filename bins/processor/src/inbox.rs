@@ -68,7 +68,7 @@ async fn pause(wait: Duration, shutdown: &CancellationToken) {
 impl Processor {
     async fn handle(self: Arc<Self>, message: ReceivedMessage, shutdown: &CancellationToken) {
         crash::point("after-receive");
-        if let Err(error) = self.take(message, shutdown).await {
+        if let Err(error) = Box::pin(self.take(message, shutdown)).await {
             tracing::warn!(%error, "message cannot be handled now; it will come again");
         }
     }

@@ -123,7 +123,10 @@ impl Processor {
             return Ok(());
         }
         let job = claim
-            .change(|job| job.fail(now, failure.clone(), rule))
+            .change(|job| {
+                let rule = job.work.retry_rule(rule);
+                job.fail(now, failure.clone(), rule)
+            })
             .await?;
         self.record_failure(&job, &failure).await;
         if matches!(job.state, JobState::Retrying { .. }) {

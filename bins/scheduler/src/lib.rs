@@ -3,6 +3,7 @@
 //! Any number of schedulers may run: a job's id is a hash of what it is for, and booking is
 //! insert-if-absent, so the same slot is booked once.
 
+mod catalogue;
 mod plan;
 mod tick;
 

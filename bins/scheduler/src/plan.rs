@@ -1,69 +1,292 @@
-//! From what is owed to jobs. Pure.
+//! From a plan to rows: claim the slots, record what was given up, book the jobs, confirm.
+//!
+//! The claim is one conditional batch over the rows that the plan rests on, so of N schedulers that
+//! plan at once exactly one goes on. What a crash leaves behind it, a later tick completes: a
+//! claimed slot whose job is missing is booked again under the same id.
 
 use dilux_core::model::{
-    BackupPolicy, BackupWork, Database, Engine, Job, JobId, JobOwner, Tier, Trigger, Work,
+    BackupWork, Database, Engine, Job, JobId, JobOwner, JobState, Tier, Trigger, Work,
 };
-use dilux_core::repository::ScheduleState;
-use dilux_core::schedule::{Due, due};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use dilux_core::repository::{Listing, ScheduleState, Versioned};
+use dilux_core::schedule::{
+    MissedSlots, Outlook, Plan, PlannedJob, Situation, SlotOutcome, TierState, plan,
+};
+use dilux_core::storage::StorageResult;
+use jiff::{SignedDuration, Timestamp};
 
-/// What is known of a database at the time of the tick.
-pub(crate) struct Snapshot<'a> {
+use crate::Scheduler;
+use crate::catalogue::Rules;
+
+/// How long after its slot a job that nobody reported to be over is looked at in every tick.
+const LOOK_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// The stored states of one database.
+pub(crate) type States = Listing<Versioned<ScheduleState>>;
+
+/// A database with everything that it is planned by.
+pub(crate) struct Subject<'a> {
     pub(crate) database: &'a Database,
     pub(crate) engine: &'a Engine,
-    pub(crate) policy: &'a BackupPolicy,
-    pub(crate) booked: Vec<(Tier, Timestamp)>,
+    pub(crate) rules: &'a Rules<'a>,
+    pub(crate) edited_at: Timestamp,
 }
 
-/// A job to book, and the state to write once it is.
-pub(crate) struct Owed {
-    pub(crate) job: Job,
-    pub(crate) states: Vec<ScheduleState>,
-    pub(crate) reason: String,
+impl Scheduler {
+    /// Plans one database and carries the plan out. Gives the number of jobs booked.
+    pub(crate) async fn plan_database(
+        &self,
+        subject: &Subject<'_>,
+        stored: States,
+    ) -> StorageResult<usize> {
+        let mut states: Vec<TierState> = stored
+            .items
+            .iter()
+            .map(|row| row.value.state.clone())
+            .collect();
+        if !needs_attention(&states, &subject.rules.outlook) {
+            return Ok(0);
+        }
+        let look = self.look_at_jobs(&mut states, subject).await?;
+        let situation = Situation {
+            database: &subject.database.id,
+            policy: subject.rules.policy,
+            outlook: &subject.rules.outlook,
+            edited_at: subject.edited_at,
+            states: &states,
+            active: &look.active,
+        };
+        let mut decided = plan(&situation);
+        complete(&mut decided, &states, &stored);
+        let repository = &self.installation.repositories.schedule;
+        let id = &subject.database.id;
+        if !repository.write(id, &decided.states, &stored).await? {
+            tracing::debug!(database.id = %id, "another scheduler or a worker was faster");
+            return Ok(0);
+        }
+        let mut jobs = look.lost;
+        jobs.extend(decided.jobs);
+        let is_unchanged =
+            |state: &&TierState| !decided.states.iter().any(|known| known.tier == state.tier);
+        let missed: Vec<MissedSlots> = states
+            .iter()
+            .filter(is_unchanged)
+            .chain(&decided.states)
+            .flat_map(|state| state.unrecorded.iter().cloned())
+            .collect();
+        self.carry_out(subject, &jobs, &missed).await
+    }
+
+    async fn carry_out(
+        &self,
+        subject: &Subject<'_>,
+        jobs: &[PlannedJob],
+        missed: &[MissedSlots],
+    ) -> StorageResult<usize> {
+        let repository = &self.installation.repositories.schedule;
+        let id = &subject.database.id;
+        let now = subject.rules.outlook.now;
+        repository.record_misses(id, missed, now).await?;
+        for slots in missed {
+            tracing::warn!(
+                database.id = %id, database = %subject.database.label, tier = %slots.tier,
+                slots.count = slots.count, slots.first = %slots.first, slots.last = %slots.last,
+                reason = %slots.reason, "slots have no backup"
+            );
+        }
+        let mut booked = Vec::new();
+        let mut count = 0;
+        for planned in jobs {
+            for (job, tiers, is_new) in self.book(subject, planned).await? {
+                count += usize::from(is_new);
+                booked.push((job, tiers));
+            }
+        }
+        if !booked.is_empty() || !missed.is_empty() {
+            repository.confirm(id, &booked).await?;
+        }
+        Ok(count)
+    }
+
+    /// Books a job. When one of its id exists that does not serve all its tiers, the others get one
+    /// of their own.
+    async fn book(
+        &self,
+        subject: &Subject<'_>,
+        planned: &PlannedJob,
+    ) -> StorageResult<Vec<(Job, Vec<Tier>, bool)>> {
+        let mut wanted: Vec<Tier> = planned.tiers.iter().map(|(tier, _)| *tier).collect();
+        let mut id = planned.id.clone();
+        let mut all = Vec::new();
+        while !wanted.is_empty() {
+            let job = job_of(subject, planned, id, wanted.clone());
+            let dispatched = self.installation.dispatcher.dispatch(job).await?;
+            let (served, missing): (Vec<Tier>, Vec<Tier>) = wanted
+                .into_iter()
+                .partition(|tier| serves(&dispatched.job, *tier));
+            if dispatched.is_new {
+                tracing::info!(
+                    database.id = %subject.database.id, database = %subject.database.label,
+                    job.id = %dispatched.job.id, start = %planned.not_before,
+                    reason = %planned.reason, "backup is booked"
+                );
+            }
+            all.push((dispatched.job, served, dispatched.is_new));
+            let names: Vec<&str> = missing.iter().map(|tier| tier.as_str()).collect();
+            let key = format!("{}|{}", planned.id, names.join(","));
+            id = JobId::derive(&subject.database.id, &key);
+            wanted = missing;
+        }
+        Ok(all)
+    }
+
+    /// Looks at the jobs of states that a decision may rest on: settles those that are over, and
+    /// names those that are under way and those that nobody booked.
+    async fn look_at_jobs(
+        &self,
+        states: &mut [TierState],
+        subject: &Subject<'_>,
+    ) -> StorageResult<Look> {
+        let outlook = &subject.rules.outlook;
+        let mut ids: Vec<JobId> = states
+            .iter()
+            .filter(|state| needs_look(state, outlook))
+            .filter_map(|state| state.job.as_ref().map(|job| job.id.clone()))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut look = Look::default();
+        for id in ids {
+            let job = self.installation.repositories.jobs.get(&id).await?;
+            let job = job.map(|job| job.value);
+            if let Some(job) = &job {
+                for state in states.iter_mut() {
+                    state.settle(job);
+                }
+                if is_under_way(job, outlook.now) {
+                    look.active.push(id.clone());
+                }
+            }
+            let is_orphan = |state: &&TierState| {
+                let is_mine = state.job.as_ref().is_some_and(|mine| mine.id == id);
+                is_mine
+                    && state.is_open()
+                    && job.as_ref().is_none_or(|job| !state.is_served_by(job))
+            };
+            let orphans: Vec<&TierState> = states.iter().filter(is_orphan).collect();
+            if let Some(lost) = lost_job(&id, &orphans, outlook.now) {
+                look.active.push(id);
+                look.lost.push(lost);
+            }
+        }
+        Ok(look)
+    }
 }
 
-/// What is owed at `now`, and after it what falls due until `horizon`: that one is booked ahead,
-/// so that it starts in its minute although ticks are rarer.
-pub(crate) fn plan(snapshot: &Snapshot<'_>, now: Timestamp, horizon: Timestamp) -> Vec<Owed> {
-    let mut booked = snapshot.booked.clone();
-    let mut all = Vec::new();
-    for until in [now, horizon] {
-        if let Some(found) = due(snapshot.policy, &TimeZone::UTC, &booked, until) {
-            booked.retain(|(tier, _)| !found.tiers.iter().any(|(due, _)| due == tier));
-            booked.extend(&found.tiers);
-            all.push(owed(snapshot, found, now));
+/// What a look at jobs found.
+#[derive(Default)]
+struct Look {
+    /// Jobs that have begun, or should have, and are not over.
+    active: Vec<JobId>,
+    /// Jobs that were decided and never booked.
+    lost: Vec<PlannedJob>,
+}
+
+/// Whether anything has to be decided or completed for a database.
+fn needs_attention(states: &[TierState], outlook: &Outlook) -> bool {
+    let is_unknown = |tier: Tier| !states.iter().any(|state| state.tier == tier);
+    outlook.tiers.iter().any(|tier| is_unknown(tier.tier))
+        || states.iter().any(|state| {
+            !state.unrecorded.is_empty()
+                || needs_look(state, outlook)
+                || is_owed(state, outlook)
+                || (state.outcome == SlotOutcome::Failed && state.failed_at.is_some())
+        })
+}
+
+/// Whether a slot of the tier is undecided, or its state lies in the future.
+fn is_owed(state: &TierState, outlook: &Outlook) -> bool {
+    let Some(tier) = outlook.tier(state.tier) else {
+        return false;
+    };
+    let newest = tier.ahead.last().copied().or(tier.latest);
+    newest.is_some_and(|newest| newest > state.last_slot) || state.last_slot > outlook.horizon
+}
+
+/// Whether the job of a state must be read before anything is decided.
+fn needs_look(state: &TierState, outlook: &Outlook) -> bool {
+    let Some(job) = state.job.as_ref().filter(|_| state.is_open()) else {
+        return false;
+    };
+    state.outcome == SlotOutcome::Claimed
+        || is_owed(state, outlook)
+        || outlook.now.duration_since(job.slot) > LOOK_AFTER
+}
+
+/// Whether a job has begun, or should have, and is not over.
+fn is_under_way(job: &Job, now: Timestamp) -> bool {
+    let waits = matches!(job.state, JobState::Pending) && job.not_before > now;
+    !job.is_terminal() && !waits
+}
+
+fn serves(job: &Job, tier: Tier) -> bool {
+    match &job.work {
+        Work::Backup(work) => work.tiers.contains(&tier),
+        Work::Restore(_) => false,
+    }
+}
+
+/// The job that `states` wait for in vain.
+fn lost_job(id: &JobId, states: &[&TierState], now: Timestamp) -> Option<PlannedJob> {
+    let slots = states
+        .iter()
+        .filter_map(|state| state.job.as_ref().map(|job| (state.tier, job.slot)));
+    let mut tiers: Vec<(Tier, Timestamp)> = slots.collect();
+    tiers.sort_unstable();
+    let slot = tiers.iter().map(|(_, slot)| *slot).max()?;
+    Some(PlannedJob {
+        id: id.clone(),
+        slot,
+        tiers,
+        not_before: slot.max(now),
+        attempts: None,
+        reason: format!(
+            "{}; booked late: it was decided and not booked",
+            states.first()?.reason
+        ),
+    })
+}
+
+/// Adds the states that a look at jobs changed to those that the plan changed.
+fn complete(decided: &mut Plan, states: &[TierState], stored: &States) {
+    for state in states {
+        let is_decided = decided.states.iter().any(|known| known.tier == state.tier);
+        let before = stored.items.iter().map(|row| &row.value.state);
+        let mut known = before.filter(|known| known.tier == state.tier);
+        if !is_decided && !known.any(|known| known == state) {
+            decided.states.push(state.clone());
         }
     }
-    all
 }
 
-fn owed(snapshot: &Snapshot<'_>, due: Due, now: Timestamp) -> Owed {
-    let database = snapshot.database;
-    let states = due
-        .tiers
-        .iter()
-        .map(|(tier, slot)| ScheduleState {
-            database_id: database.id.clone(),
-            tier: *tier,
-            last_slot: *slot,
-        })
-        .collect();
-    let work = BackupWork {
-        tiers: due.tiers.iter().map(|(tier, _)| *tier).collect(),
-        slot: Some(due.slot),
-        needs_enabled: true,
-    };
-    let id = JobId::derive(&database.id, &format!("slot|{}", due.slot));
+fn job_of(subject: &Subject<'_>, planned: &PlannedJob, id: JobId, tiers: Vec<Tier>) -> Job {
     let owner = JobOwner {
-        database_id: database.id.clone(),
-        database_label: database.label.clone(),
-        engine_type: snapshot.engine.engine_type,
+        database_id: subject.database.id.clone(),
+        database_label: subject.database.label.clone(),
+        engine_type: subject.engine.engine_type,
     };
-    let job = Job::new(id, owner, Work::Backup(work), Trigger::Scheduler, now).starting(due.slot);
-    Owed {
-        job,
-        states,
-        reason: due.reason,
-    }
+    let work = Work::Backup(BackupWork {
+        tiers,
+        slot: Some(planned.slot),
+        needs_enabled: true,
+        attempts: planned.attempts,
+        reason: Some(planned.reason.clone()),
+    });
+    Job::new(
+        id,
+        owner,
+        work,
+        Trigger::Scheduler,
+        subject.rules.outlook.now,
+    )
+    .starting(planned.not_before)
 }

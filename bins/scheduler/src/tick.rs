@@ -1,12 +1,21 @@
-//! One tick: every enabled database is looked at; one bad row never stops the others.
+//! One tick: every enabled database is looked at, a page at a time; one bad row never stops the
+//! others. A page costs one read of databases and a few of their states, however many there are.
+
+use std::collections::HashMap;
 
 use dilux_core::Result;
-use dilux_core::model::{BackupPolicy, Database, Engine, PolicySource};
-use dilux_core::schedule::DEFAULT_POLICY;
+use dilux_core::model::{Database, DatabaseId};
+use dilux_core::repository::{Listing, Versioned};
+use dilux_core::storage::{StorageError, StorageErrorKind};
+use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Scheduler;
-use crate::plan::{Snapshot, plan};
+use crate::catalogue::Catalogue;
+use crate::plan::States;
+
+/// Databases that are booked at once.
+const AT_ONCE: usize = 16;
 
 /// What a tick did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,78 +31,95 @@ pub struct TickReport {
 }
 
 impl Scheduler {
-    /// Books what is owed now, and what falls due before the next tick. An error means that
-    /// storage did not answer and nothing was decided.
+    /// Books what is owed now, and what falls due before the next tick. An error means that storage
+    /// did not answer: what was booked until then stands, everything else is undecided.
     pub async fn tick(&self) -> Result<TickReport> {
         let repositories = &self.installation.repositories;
-        let databases = repositories.databases.list().await?;
         let engines = repositories.engines.list().await?;
         let policies = repositories.policies.list().await?;
+        let now = self.installation.clock.now();
+        let catalogue = Catalogue::new(&engines, &policies, now, self.horizon(now));
         let mut report = TickReport {
-            damaged: databases.damaged.len() + engines.damaged.len() + policies.damaged.len(),
+            damaged: engines.damaged.len() + policies.damaged.len(),
             ..TickReport::default()
         };
-        let engines: Vec<Engine> = engines.items.into_iter().map(|row| row.value).collect();
-        let policies: Vec<BackupPolicy> = policies.items.into_iter().map(|row| row.value).collect();
-        for database in databases
+        let mut from = None;
+        loop {
+            let (page, next) = repositories.databases.page(from.as_ref()).await?;
+            report.damaged += page.damaged.len();
+            self.plan_page(&page, &catalogue, &mut report).await?;
+            match next {
+                Some(next) => from = Some(next),
+                None => return Ok(report),
+            }
+        }
+    }
+
+    async fn plan_page(
+        &self,
+        page: &Listing<Versioned<Database>>,
+        catalogue: &Catalogue<'_>,
+        report: &mut TickReport,
+    ) -> Result<()> {
+        let databases: Vec<&Database> = page
             .items
-            .into_iter()
-            .map(|row| row.value)
-            .filter(|row| row.enabled)
-        {
+            .iter()
+            .map(|row| &row.value)
+            .filter(|database| database.enabled)
+            .collect();
+        let mut states = match (databases.first(), databases.last()) {
+            (Some(first), Some(last)) => self.states_between(&first.id, &last.id).await?,
+            _ => return Ok(()),
+        };
+        let work = databases.into_iter().map(|database| {
+            let states = states.remove(&database.id).unwrap_or_default();
+            async move { (database, self.plan_one(database, catalogue, states).await) }
+        });
+        let work: Vec<_> = work.collect();
+        let mut outcomes = futures::stream::iter(work).buffer_unordered(AT_ONCE);
+        while let Some((database, outcome)) = outcomes.next().await {
             report.databases += 1;
-            match self.plan_database(&database, &engines, &policies).await {
+            match outcome {
                 Ok(booked) => report.booked += booked,
-                Err(reason) => {
+                Err(Fault::Storage(error)) if stops_everything(&error) => return Err(error.into()),
+                Err(fault) => {
                     report.failed += 1;
-                    tracing::error!(database.id = %database.id, database = %database.label, %reason, "database cannot be planned");
+                    tracing::error!(database.id = %database.id, database = %database.label, reason = %fault, "database cannot be planned");
                 }
             }
         }
-        Ok(report)
+        Ok(())
     }
 
-    async fn plan_database(
+    async fn plan_one(
         &self,
         database: &Database,
-        engines: &[Engine],
-        policies: &[BackupPolicy],
-    ) -> std::result::Result<usize, String> {
-        let engine = engines
-            .iter()
-            .find(|engine| engine.id == database.engine_id)
-            .ok_or_else(|| format!("its engine '{}' is registered no more", database.engine_id))?;
-        let policy = policy_of(database, engine, policies)?;
-        let booked = self
-            .installation
-            .repositories
-            .schedule
-            .of(&database.id)
-            .await;
-        let booked = booked.map_err(|error| error.to_string())?;
-        let now = self.installation.clock.now();
-        let horizon = self.horizon(now);
-        let snapshot = Snapshot {
-            database,
-            engine,
-            policy,
-            booked: booked
-                .into_iter()
-                .map(|state| (state.tier, state.last_slot))
-                .collect(),
-        };
-        let mut count = 0;
-        for owed in plan(&snapshot, now, horizon) {
-            tracing::info!(database = %database.label, reason = %owed.reason, "backup is booked");
-            let dispatched = self.installation.dispatcher.dispatch(owed.job).await;
-            count += usize::from(dispatched.map_err(|error| error.to_string())?.is_new);
-            // Only after the job is booked: a crash in between books the same job once more.
-            for state in owed.states {
-                let put = self.installation.repositories.schedule.put(&state).await;
-                put.map_err(|error| error.to_string())?;
+        catalogue: &Catalogue<'_>,
+        states: States,
+    ) -> std::result::Result<usize, Fault> {
+        let subject = catalogue.subject(database).map_err(Fault::Configuration)?;
+        Ok(self.plan_database(&subject, states).await?)
+    }
+
+    /// The states of the databases of a page, by database.
+    async fn states_between(
+        &self,
+        first: &DatabaseId,
+        last: &DatabaseId,
+    ) -> Result<HashMap<DatabaseId, States>> {
+        let repository = &self.installation.repositories.schedule;
+        let listing = repository.between(first, last).await?;
+        let mut all: HashMap<DatabaseId, States> = HashMap::new();
+        for row in listing.items {
+            let states = all.entry(row.value.database_id.clone()).or_default();
+            states.items.push(row);
+        }
+        for row in listing.damaged {
+            if let Ok(id) = row.key.partition.parse::<DatabaseId>() {
+                all.entry(id).or_default().damaged.push(row);
             }
         }
-        Ok(count)
+        Ok(all)
     }
 
     fn horizon(&self, now: Timestamp) -> Timestamp {
@@ -103,20 +129,21 @@ impl Scheduler {
     }
 }
 
-/// The documented resolution: the engine's policy when inherited, the default one when there is
-/// none of that name, and an error rather than silence when even that is missing.
-fn policy_of<'a>(
-    database: &Database,
-    engine: &Engine,
-    policies: &'a [BackupPolicy],
-) -> std::result::Result<&'a BackupPolicy, String> {
-    let wanted = match &database.policy {
-        PolicySource::Own(id) => Some(id),
-        PolicySource::Engine => engine.policy_id.as_ref(),
-    };
-    let by_id = |id: &str| policies.iter().find(|policy| policy.id.as_str() == id);
-    wanted
-        .and_then(|id| by_id(id.as_str()))
-        .or_else(|| by_id(DEFAULT_POLICY))
-        .ok_or_else(|| format!("neither its policy nor '{DEFAULT_POLICY}' exists"))
+/// Why a database could not be planned.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    /// Something that it refers to is missing.
+    #[error("{0}")]
+    Configuration(String),
+    /// A row of it cannot be used, or storage does not answer.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Whether an error tells of the store and not of one row.
+fn stops_everything(error: &StorageError) -> bool {
+    !matches!(
+        error.kind(),
+        StorageErrorKind::Corrupt | StorageErrorKind::Invalid
+    )
 }

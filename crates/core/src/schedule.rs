@@ -10,7 +10,7 @@ mod slot;
 mod state;
 
 pub use outlook::{Outlook, TierOutlook};
-pub use plan::{MissedSlots, PlannedJob, Plan, Situation, plan};
+pub use plan::{MissedSlots, Plan, PlannedJob, Situation, plan};
 pub use seed::{DEFAULT_POLICY, system_policies};
 pub use slot::{Slots, opened};
 pub use state::{SlotJob, SlotOutcome, TierState};

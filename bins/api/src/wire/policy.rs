@@ -19,15 +19,20 @@ pub(crate) struct Tier {
     /// Hours between two hourly backups.
     #[schema(example = 1)]
     interval_hours: u32,
-    /// Time of day, UTC.
+    /// Time of day, in the policy's time zone.
     #[schema(example = "02:00")]
     time: String,
     /// 0 = Sunday … 6 = Saturday.
     day_of_week: u32,
-    /// Day of the month.
+    /// Day of the month; 29–31 mean the last day of shorter months.
     day_of_month: u32,
     /// Month of the year.
     month: u32,
+    /// Cron expression (minute, hour, day of the month, month, day of the week) that stands in
+    /// place of the fields above; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30 2 * * MON-FRI")]
+    cron: Option<String>,
 }
 
 impl Tier {
@@ -40,6 +45,7 @@ impl Tier {
             day_of_week: 0,
             day_of_month: 1,
             month: 1,
+            cron: None,
         }
     }
 
@@ -49,7 +55,7 @@ impl Tier {
             keep_count: rule.keep.get(),
             ..Self::off()
         };
-        match rule.schedule {
+        match &rule.schedule {
             TierSchedule::Hourly { every } => tier.interval_hours = every.get(),
             TierSchedule::Daily { at } => tier.time = at.to_string(),
             TierSchedule::Weekly { day, at } => {
@@ -65,8 +71,53 @@ impl Tier {
                 tier.day_of_month = day.get();
                 tier.time = at.to_string();
             }
+            TierSchedule::Cron { expression, .. } => tier.cron = Some(expression.to_string()),
         }
         tier
+    }
+}
+
+/// A time of the day in which no scheduled backup starts; slots in it wait for its end.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Blackout {
+    /// Days of the week on which it begins, 0 = Sunday; empty means every day.
+    days: Vec<u32>,
+    /// When it begins, in the policy's time zone.
+    #[schema(example = "08:00")]
+    from: String,
+    /// When it ends; on the next day when that is not later than `from`.
+    #[schema(example = "18:00")]
+    until: String,
+}
+
+/// The timing that all tiers share.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timing {
+    /// IANA time zone in which all times of the policy are meant.
+    #[schema(example = "Europe/Madrid")]
+    time_zone: String,
+    /// When no scheduled backup starts.
+    blackouts: Vec<Blackout>,
+    /// Minutes over which the databases of the policy spread their starts.
+    jitter_minutes: u32,
+    /// Hours after its slot during which a missed backup is still made; `null` means until the next
+    /// slot of its tier.
+    catch_up_hours: Option<u32>,
+}
+
+impl From<&model::Timing> for Timing {
+    fn from(timing: &model::Timing) -> Self {
+        let blackouts = timing.blackouts().iter().map(|blackout| Blackout {
+            days: blackout.days().iter().map(|day| day.get()).collect(),
+            from: blackout.from().to_string(),
+            until: blackout.until().to_string(),
+        });
+        Self {
+            time_zone: timing.zone().to_string(),
+            blackouts: blackouts.collect(),
+            jitter_minutes: timing.jitter().map_or(0, model::JitterMinutes::get),
+            catch_up_hours: timing.catch_up().map(model::CatchUpHours::get),
+        }
     }
 }
 
@@ -96,6 +147,8 @@ pub(crate) struct Policy {
     monthly: Tier,
     /// Every year.
     yearly: Tier,
+    #[serde(flatten)]
+    timing: Timing,
     /// Creation.
     created_at: String,
     /// Last change.
@@ -116,6 +169,7 @@ impl From<&model::BackupPolicy> for Policy {
             weekly: tier(model::Tier::Weekly),
             monthly: tier(model::Tier::Monthly),
             yearly: tier(model::Tier::Yearly),
+            timing: Timing::from(&policy.timing),
             created_at: policy.created_at.to_string(),
             updated_at: policy.updated_at.to_string(),
         }

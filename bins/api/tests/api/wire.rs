@@ -177,6 +177,7 @@ async fn plant_policy(world: &World) -> StorageResult<()> {
                 12,
             ),
         ],
+        timing: dilux_core::model::Timing::default(),
         created_at: START.parse().unwrap(),
         updated_at: START.parse().unwrap(),
     };

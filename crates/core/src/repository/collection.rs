@@ -8,8 +8,8 @@ use super::row::{Row, RowReader, RowWriter};
 use super::rows::Rows;
 use super::settle::write_settled;
 use crate::storage::{
-    Condition, Continuation, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind, StorageResult,
-    StoredEntity, TableName, TableOperation, TableStore,
+    Condition, Continuation, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind,
+    StorageResult, StoredEntity, TableName, TableOperation, TableStore,
 };
 
 /// Version of a stored thing.

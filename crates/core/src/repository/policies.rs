@@ -184,7 +184,8 @@ fn read_timing(row: &RowReader<'_>) -> Result<Timing, RowError> {
 }
 
 fn read_blackout(window: &BlackoutRow) -> Result<Blackout, InvalidPolicy> {
-    let days: Result<Vec<DayOfWeek>, _> = window.days.iter().map(|day| DayOfWeek::new(*day)).collect();
+    let days: Result<Vec<DayOfWeek>, _> =
+        window.days.iter().map(|day| DayOfWeek::new(*day)).collect();
     Ok(Blackout::new(
         days?,
         window.from.parse()?,

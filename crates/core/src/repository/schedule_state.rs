@@ -12,7 +12,7 @@ pub use row::{Miss, ScheduleState};
 
 use super::collection::{Listing, Versioned, list_rows};
 use super::row::{Row, RowWriter};
-use crate::model::{DatabaseId, Job, Work};
+use crate::model::{DatabaseId, Job, Tier, Work};
 use crate::schedule::{MissedSlots, SlotOutcome, TierState};
 use crate::storage::{
     Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageErrorKind,
@@ -44,7 +44,10 @@ impl ScheduleStateRepository {
     }
 
     /// The states of one database.
-    pub async fn of(&self, database: &DatabaseId) -> StorageResult<Listing<Versioned<ScheduleState>>> {
+    pub async fn of(
+        &self,
+        database: &DatabaseId,
+    ) -> StorageResult<Listing<Versioned<ScheduleState>>> {
         self.between(database, database).await
     }
 
@@ -99,9 +102,7 @@ impl ScheduleStateRepository {
                         let condition = Condition::Matches(before.version.clone());
                         TableOperation::Replace(entity(&stored), condition)
                     }
-                    None if is_damaged => {
-                        TableOperation::Replace(entity(&stored), Condition::None)
-                    }
+                    None if is_damaged => TableOperation::Replace(entity(&stored), Condition::None),
                     None => TableOperation::Insert(entity(&stored)),
                 }
             })
@@ -124,33 +125,46 @@ impl ScheduleStateRepository {
 
     /// Notes for every tier of a backup job how the job stands. Safe to repeat.
     pub async fn settle(&self, job: &Job) -> StorageResult<()> {
-        self.change(job, |state| state.settle(job)).await
+        if matches!(job.work, Work::Restore(_)) {
+            return Ok(());
+        }
+        self.change(&job.database_id, |state| state.settle(job))
+            .await
     }
 
-    /// Notes that a job whose slots were claimed is booked.
-    pub async fn confirm(&self, job: &Job) -> StorageResult<()> {
-        self.change(job, |state| {
-            let is_mine = state.job.as_ref().is_some_and(|mine| mine.id == job.id);
-            let is_claim = is_mine && state.outcome == SlotOutcome::Claimed;
-            if is_claim {
+    /// Notes that claimed slots are booked: by these jobs, each for the tiers beside it, as they
+    /// stand; and that the slots given up are recorded.
+    pub async fn confirm(
+        &self,
+        database: &DatabaseId,
+        jobs: &[(Job, Vec<Tier>)],
+    ) -> StorageResult<()> {
+        self.change(database, |state| {
+            let before = state.clone();
+            state.unrecorded.clear();
+            let booked = jobs.iter().find(|(_, tiers)| tiers.contains(&state.tier));
+            if let Some((job, _)) = booked
+                && state.outcome == SlotOutcome::Claimed
+            {
+                if let Some(mine) = &mut state.job {
+                    mine.id = job.id.clone();
+                }
                 state.outcome = SlotOutcome::Booked;
+                // It may be over already, when a scheduler that died had booked it.
+                state.settle(job);
             }
-            // It may be over already when it was booked by an earlier, lost attempt.
-            state.settle(job) || is_claim
+            *state != before
         })
         .await
     }
 
     async fn change(
         &self,
-        job: &Job,
+        database: &DatabaseId,
         mut change: impl FnMut(&mut TierState) -> bool + Send,
     ) -> StorageResult<()> {
-        if !matches!(job.work, Work::Backup(_)) {
-            return Ok(());
-        }
         for _ in 0..RACES {
-            let known = self.of(&job.database_id).await?;
+            let known = self.of(database).await?;
             let mut changed = Vec::new();
             for row in &known.items {
                 let mut state = row.value.state.clone();
@@ -158,11 +172,11 @@ impl ScheduleStateRepository {
                     changed.push(state);
                 }
             }
-            if self.write(&job.database_id, &changed, &known).await? {
+            if self.write(database, &changed, &known).await? {
                 return Ok(());
             }
         }
-        tracing::warn!(job.id = %job.id, "others change the schedule state all the time; the next tick notes the job's end");
+        tracing::warn!(database.id = %database, "others change the schedule state all the time; a later tick looks again");
         Ok(())
     }
 
@@ -186,7 +200,11 @@ impl ScheduleStateRepository {
     }
 
     /// The newest slots of a database that were given up, at most `most` rows.
-    pub async fn misses(&self, database: &DatabaseId, most: NonZeroU32) -> StorageResult<Vec<Miss>> {
+    pub async fn misses(
+        &self,
+        database: &DatabaseId,
+        most: NonZeroU32,
+    ) -> StorageResult<Vec<Miss>> {
         let query = Query {
             filter: Some(Filter::partition(database.as_str())),
             top: Some(most),
@@ -194,7 +212,9 @@ impl ScheduleStateRepository {
         };
         let page = self.tables.query(&self.misses, &query, None).await?;
         let rows = page.entities.iter().map(super::collection::decode::<Miss>);
-        Ok(rows.filter_map(|row| row.ok().map(|row| row.value)).collect())
+        Ok(rows
+            .filter_map(|row| row.ok().map(|row| row.value))
+            .collect())
     }
 }
 

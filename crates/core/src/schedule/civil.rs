@@ -7,29 +7,25 @@ use crate::model::{DayOfMonth, TierSchedule, TimeOfDay};
 
 /// The last time that `schedule` names at or before `local`.
 pub(super) fn at_or_before(schedule: &TierSchedule, local: DateTime) -> Option<DateTime> {
-    match schedule {
-        TierSchedule::Cron { expression, .. } => expression.at_or_before(local),
-        _ => {
-            let period = period_of(schedule, local)?;
-            match at_period(schedule, period)? {
-                this if this <= local => Some(this),
-                _ => at_period(schedule, before(schedule, period)?),
-            }
-        }
+    if let TierSchedule::Cron { expression, .. } = schedule {
+        return expression.at_or_before(local);
+    }
+    let period = period_of(schedule, local)?;
+    match at_period(schedule, period)? {
+        this if this <= local => Some(this),
+        _ => at_period(schedule, before(schedule, period)?),
     }
 }
 
 /// The first time that `schedule` names after `local`.
 pub(super) fn after(schedule: &TierSchedule, local: DateTime) -> Option<DateTime> {
-    match schedule {
-        TierSchedule::Cron { expression, .. } => expression.after(local),
-        _ => {
-            let period = period_of(schedule, local)?;
-            match at_period(schedule, period)? {
-                this if this > local => Some(this),
-                _ => at_period(schedule, next(schedule, period)?),
-            }
-        }
+    if let TierSchedule::Cron { expression, .. } = schedule {
+        return expression.after(local);
+    }
+    let period = period_of(schedule, local)?;
+    match at_period(schedule, period)? {
+        this if this > local => Some(this),
+        _ => at_period(schedule, next(schedule, period)?),
     }
 }
 
@@ -64,7 +60,11 @@ fn next(schedule: &TierSchedule, period: DateTime) -> Option<DateTime> {
             if hour < 24 {
                 return Some(period.date().at(hour, 0, 0, 0));
             }
-            period.date().tomorrow().ok().map(|date| date.at(0, 0, 0, 0))
+            period
+                .date()
+                .tomorrow()
+                .ok()
+                .map(|date| date.at(0, 0, 0, 0))
         }
         TierSchedule::Daily { .. } | TierSchedule::Cron { .. } => period.checked_add(1.day()).ok(),
         TierSchedule::Weekly { .. } => period.checked_add(1.week()).ok(),

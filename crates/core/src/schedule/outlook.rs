@@ -37,11 +37,8 @@ impl Outlook {
         let tiers = policy.rules.iter().map(|rule| {
             let slots = Slots::new(&rule.schedule, &policy.timing);
             let latest = slots.latest(now);
-            let before = latest.and_then(|latest| {
-                latest
-                    .checked_sub(jiff::SignedDuration::from_secs(1))
-                    .ok()
-            });
+            let before = latest
+                .and_then(|latest| latest.checked_sub(jiff::SignedDuration::from_secs(1)).ok());
             TierOutlook {
                 tier: rule.schedule.tier(),
                 previous: before.and_then(|before| slots.latest(before)),

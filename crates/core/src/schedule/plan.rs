@@ -5,6 +5,7 @@ mod book;
 mod judge;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::pause::Failing;
 use super::{Outlook, SlotJob, SlotOutcome, Slots, TierState};
@@ -46,7 +47,7 @@ pub struct PlannedJob {
 }
 
 /// Slots of a tier that no job serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedSlots {
     /// Tier.
     pub tier: Tier,
@@ -132,11 +133,10 @@ impl<'a> Planner<'a> {
         let Some(last) = self.state(tier).map(|state| state.last_slot) else {
             return;
         };
-        let is_next = self
-            .situation
-            .outlook
-            .tier(tier)
-            .is_some_and(|outlook| outlook.latest == Some(until) && outlook.previous <= Some(last));
+        let is_next =
+            self.situation.outlook.tier(tier).is_some_and(|outlook| {
+                outlook.latest == Some(until) && outlook.previous <= Some(last)
+            });
         if is_next {
             return;
         }
@@ -183,6 +183,9 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self) -> Plan {
         for state in &mut self.states {
+            let missed = self.plan.missed.iter();
+            let mine = missed.filter(|missed| missed.tier == state.tier);
+            state.unrecorded.extend(mine.cloned());
             if let Some(outlook) = self.situation.outlook.tier(state.tier) {
                 let ahead = outlook.latest.iter().chain(&outlook.ahead);
                 let undecided = ahead.copied().find(|slot| *slot > state.last_slot);

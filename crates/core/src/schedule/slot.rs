@@ -91,7 +91,10 @@ pub fn opened(timing: &Timing, at: Timestamp) -> Timestamp {
 /// over databases.
 pub(super) fn jitter(database: &DatabaseId, minutes: JitterMinutes) -> SignedDuration {
     let hash = Sha256::digest(database.as_str().as_bytes());
-    let number = hash.iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+    let number = hash
+        .iter()
+        .take(4)
+        .fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
     SignedDuration::from_secs(i64::from(number % (minutes.get() * 60).max(1)))
 }
 
@@ -102,7 +105,9 @@ fn instant(zone: &TimeZone, local: DateTime) -> Option<Timestamp> {
         return ambiguous.earlier().ok();
     };
     let as_if = before.to_timestamp(local).ok()?.checked_add(SECOND).ok()?;
-    zone.preceding(as_if).next().map(|change| change.timestamp())
+    zone.preceding(as_if)
+        .next()
+        .map(|change| change.timestamp())
 }
 
 /// The latest time that clocks have shown up to `at`: later than what they show when they were set

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::model::{InvalidPolicy, Job, JobId, JobState, Tier};
+use super::MissedSlots;
+use crate::model::{InvalidPolicy, Job, JobId, JobState, Tier, Work};
 
 /// The job that serves a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub struct TierState {
     pub late_seconds: u64,
     /// The first slot that is not decided yet.
     pub next_due: Option<Timestamp>,
+    /// Slots that were given up and perhaps not recorded yet: a scheduler may have died in between.
+    pub unrecorded: Vec<MissedSlots>,
 }
 
 impl TierState {
@@ -112,6 +115,7 @@ impl TierState {
             reason: String::new(),
             late_seconds: 0,
             next_due: None,
+            unrecorded: Vec::new(),
         }
     }
 
@@ -120,10 +124,21 @@ impl TierState {
         matches!(self.outcome, SlotOutcome::Claimed | SlotOutcome::Booked) && self.job.is_some()
     }
 
+    /// Whether it waits for `job`, and `job` makes a backup for it: a job of the same slot may have
+    /// been booked before the tier was enabled.
+    pub fn is_served_by(&self, job: &Job) -> bool {
+        let is_mine = self.job.as_ref().is_some_and(|mine| mine.id == job.id);
+        let serves = match &job.work {
+            Work::Backup(work) => work.tiers.contains(&self.tier),
+            Work::Restore(_) => false,
+        };
+        is_mine && serves
+    }
+
     /// Notes how `job` stands, when it is the one that this tier waits for and it is over. Says
     /// whether something changed.
     pub fn settle(&mut self, job: &Job) -> bool {
-        let Some(mine) = self.job.as_ref().filter(|mine| mine.id == job.id) else {
+        let Some(mine) = self.job.as_ref().filter(|_| self.is_served_by(job)) else {
             return false;
         };
         let before = self.clone();

@@ -122,7 +122,11 @@ mod tests {
             ("0 0 29 2 *", "2028-02-29T00:00:00"),
         ] {
             let expression: CronExpression = text.parse().unwrap();
-            assert_eq!(expression.after(from), Some(next.parse().unwrap()), "{text}");
+            assert_eq!(
+                expression.after(from),
+                Some(next.parse().unwrap()),
+                "{text}"
+            );
         }
     }
 

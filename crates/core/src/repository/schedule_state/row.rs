@@ -49,6 +49,9 @@ impl Row for ScheduleState {
         row.text("reason", state.reason.as_str());
         row.size("late_seconds", state.late_seconds);
         row.optional_instant("next_due", state.next_due);
+        if !state.unrecorded.is_empty() {
+            row.json("unrecorded", &state.unrecorded);
+        }
     }
 
     /// A row of the first version holds nothing but `last_slot`.
@@ -75,6 +78,7 @@ impl Row for ScheduleState {
                 reason: row.optional_text("reason")?.unwrap_or("").to_owned(),
                 late_seconds: row.unsigned("late_seconds")?.unwrap_or(0),
                 next_due: row.optional_instant("next_due")?,
+                unrecorded: row.optional_json("unrecorded")?.unwrap_or_default(),
             },
         })
     }
@@ -82,11 +86,7 @@ impl Row for ScheduleState {
 
 impl Row for Miss {
     fn row_key(&self) -> String {
-        format!(
-            "{}_{}",
-            inverted_ticks(self.slots.last),
-            self.slots.tier
-        )
+        format!("{}_{}", inverted_ticks(self.slots.last), self.slots.tier)
     }
 
     fn write(&self, row: &mut RowWriter) {

@@ -12,7 +12,9 @@ impl Planner<'_> {
     pub(super) fn decide_now(&mut self) {
         let verdicts = self.judge();
         let is_wanted = |verdict: Verdict| matches!(verdict, Verdict::Due | Verdict::Retry);
-        let wanted = verdicts.iter().filter(|(_, _, verdict)| is_wanted(*verdict));
+        let wanted = verdicts
+            .iter()
+            .filter(|(_, _, verdict)| is_wanted(*verdict));
         let Some(newest) = wanted.clone().map(|(_, slot, _)| *slot).max() else {
             return;
         };
@@ -34,7 +36,10 @@ impl Planner<'_> {
         if self.must_wait(start) {
             return;
         }
-        let tiers: Vec<_> = verdicts.iter().map(|(tier, slot, _)| (*tier, *slot)).collect();
+        let tiers: Vec<_> = verdicts
+            .iter()
+            .map(|(tier, slot, _)| (*tier, *slot))
+            .collect();
         let mut retried = verdicts
             .iter()
             .filter(|(_, _, verdict)| *verdict != Verdict::Due);
@@ -70,8 +75,7 @@ impl Planner<'_> {
                 .map(|tier| (tier.tier, slot))
                 .collect();
             // A tier whose job is under way is decided at its slot, when it may be over.
-            let is_undecided =
-                |tier: &Tier| self.is_busy(*tier) || self.booked_now.contains(tier);
+            let is_undecided = |tier: &Tier| self.is_busy(*tier) || self.booked_now.contains(tier);
             let start = self.start_of(slot);
             if tiers.iter().all(|(tier, _)| is_undecided(tier)) || self.must_wait(start) {
                 continue;
@@ -121,15 +125,14 @@ impl Planner<'_> {
                 Some(_) => format!("{tier} slot {slot}"),
             })
             .collect();
-        let mut reason = format!("due: {}", names.join(", "));
+        let due = format!("due: {}", names.join(", "));
         let oldest = tiers.iter().map(|(_, slot)| *slot).min();
         let late = oldest.map_or(0, |slot| start.duration_since(slot).as_mins());
-        if let Some(failures) = retry {
-            reason.push_str(&format!("; tried again after {failures} failed jobs"));
-        } else if late > 0 {
-            reason.push_str(&format!("; late by {} h {} min", late / 60, late % 60));
+        match retry {
+            Some(failures) => format!("{due}; tried again after {failures} failed jobs"),
+            None if late > 0 => format!("{due}; late by {} h {} min", late / 60, late % 60),
+            None => due,
         }
-        reason
     }
 
     fn job(
@@ -140,13 +143,13 @@ impl Planner<'_> {
     ) -> PlannedJob {
         let eras = tiers.iter().filter_map(|(tier, _)| self.state(*tier));
         let era = eras.map(|state| state.era).max().unwrap_or(0);
-        let mut key = format!("slot|{slot}");
-        if era > 0 {
-            key.push_str(&format!("|era {era}"));
-        }
-        if let Some(failures) = retry {
-            key.push_str(&format!("|retry {failures}"));
-        }
+        let era = if era > 0 {
+            format!("|era {era}")
+        } else {
+            String::new()
+        };
+        let retry = retry.map_or_else(String::new, |failures| format!("|retry {failures}"));
+        let key = format!("slot|{slot}{era}{retry}");
         PlannedJob {
             id: JobId::derive(self.situation.database, &key),
             slot,

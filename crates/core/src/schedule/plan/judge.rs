@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Planner;
 use crate::model::Tier;
-use crate::schedule::pause::retry_at;
 use crate::schedule::TierOutlook;
+use crate::schedule::pause::retry_at;
 
 /// How far a decided slot may lie behind the horizon before the clock must have been set back.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);

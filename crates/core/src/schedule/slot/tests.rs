@@ -165,7 +165,12 @@ fn a_cron_expression_means_wall_clock_times_of_the_zone() {
         expression: "30 2 * * MON-FRI".parse().unwrap(),
     };
     assert_eq!(
-        following(&schedule, &in_zone("Europe/Madrid"), "2026-03-27T12:00:00Z", 2),
+        following(
+            &schedule,
+            &in_zone("Europe/Madrid"),
+            "2026-03-27T12:00:00Z",
+            2
+        ),
         ["2026-03-30T00:30:00Z", "2026-03-31T00:30:00Z"]
     );
 }
@@ -178,5 +183,9 @@ fn jitter_is_stable_and_within_its_minutes() {
     let spread: std::collections::BTreeSet<_> =
         (0..100).map(|number| of(&format!("db-{number}"))).collect();
     assert!(spread.len() > 80);
-    assert!(spread.iter().all(|shift| (0..1800).contains(&shift.as_secs())));
+    assert!(
+        spread
+            .iter()
+            .all(|shift| (0..1800).contains(&shift.as_secs()))
+    );
 }

@@ -1,121 +1,10 @@
-//! Ticks over the embedded store, with a clock that the test moves.
-#![cfg(test)]
+//! Ticks: what is booked, and what stops nobody else.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use dilux_core::clock::{Clock as _, ManualClock, SharedClock};
-use dilux_core::config::Settings;
-use dilux_core::installation::Installation;
-use dilux_core::model::{
-    Compression, CredentialSource, Database, Engine, EngineType, Job, PolicySource, Tier, Work,
-};
-use dilux_core::random::{SharedRandom, SystemRandom};
-use dilux_core::storage::{
-    Condition, Entity, EntityKey, Profile, TableName, TableOperation, Value, open,
-};
-use dilux_scheduler::Scheduler;
+use dilux_core::model::{PolicySource, Tier};
+use dilux_core::storage::{Condition, Entity, EntityKey, TableName, TableOperation, Value};
 use jiff::SignedDuration;
-use tempfile::TempDir;
 
-struct World {
-    installation: Installation,
-    clock: Arc<ManualClock>,
-    _directory: TempDir,
-}
-
-async fn world() -> World {
-    let directory = TempDir::new().unwrap();
-    let store = format!("file://{}", directory.path().display());
-    let settings =
-        Settings::read(&|name| (name == "STORAGE_CONNECTION_STRING").then(|| store.clone()));
-    let settings = settings.unwrap();
-    let clock = Arc::new(ManualClock::new("2026-03-04T10:07:00Z".parse().unwrap()));
-    let shared: SharedClock = clock.clone();
-    let random: SharedRandom = Arc::new(SystemRandom);
-    let storage = open(&settings, Profile::Worker, &shared, &random).unwrap();
-    let installation = Installation::new(Arc::new(settings), storage, shared, random);
-    installation.prepare().await.unwrap();
-    let now = clock.now();
-    let engine = Engine {
-        id: "engine-1".parse().unwrap(),
-        name: "Sample".parse().unwrap(),
-        engine_type: EngineType::PostgreSql,
-        host: "db.example.internal".parse().unwrap(),
-        port: EngineType::PostgreSql.default_port(),
-        auth_method: None,
-        username: None,
-        secret: None,
-        policy_id: Some("development".parse().unwrap()),
-        discovery_enabled: false,
-        last_discovery: None,
-        created_at: now,
-        updated_at: now,
-        created_by: None,
-    };
-    installation
-        .repositories
-        .engines
-        .insert(engine)
-        .await
-        .unwrap();
-    World {
-        installation,
-        clock,
-        _directory: directory,
-    }
-}
-
-impl World {
-    async fn add(&self, id: &str, policy: PolicySource, is_enabled: bool) {
-        let now = self.clock.now();
-        let database = Database {
-            id: id.parse().unwrap(),
-            engine_id: "engine-1".parse().unwrap(),
-            label: id.parse().unwrap(),
-            database_name: id.parse().unwrap(),
-            credentials: CredentialSource::Engine,
-            policy,
-            enabled: is_enabled,
-            compression: Compression::Gzip,
-            tags: BTreeMap::new(),
-            created_at: now,
-            updated_at: now,
-            created_by: None,
-        };
-        self.installation
-            .repositories
-            .databases
-            .insert(database)
-            .await
-            .unwrap();
-    }
-
-    fn scheduler(&self) -> Scheduler {
-        Scheduler::new(self.installation.clone())
-    }
-
-    async fn jobs(&self) -> Vec<Job> {
-        self.installation
-            .repositories
-            .jobs
-            .newest(None, 100)
-            .await
-            .unwrap()
-            .0
-    }
-}
-
-fn tiers(job: &Job) -> Vec<Tier> {
-    match &job.work {
-        Work::Backup(work) => work.tiers.clone(),
-        Work::Restore(_) => panic!("the scheduler books backups"),
-    }
-}
-
-fn own(policy: &str) -> PolicySource {
-    PolicySource::Own(policy.parse().unwrap())
-}
+use crate::world::{own, tiers, world};
 
 #[tokio::test]
 async fn a_new_database_owes_one_backup_that_serves_all_tiers_and_ticks_do_not_double_it() {
@@ -158,6 +47,7 @@ async fn a_slot_before_the_next_tick_is_booked_ahead_for_its_minute() {
     world.add("db-1", own("production-critical"), true).await;
     let scheduler = world.scheduler();
     scheduler.tick().await.unwrap();
+    world.work(|_| true).await;
     world.clock.advance(SignedDuration::from_mins(40));
     assert_eq!(
         scheduler.tick().await.unwrap().booked,

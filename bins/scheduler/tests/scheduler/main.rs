@@ -1,0 +1,6 @@
+//! The scheduler over the embedded store, with a clock that the tests move.
+#![cfg(test)]
+
+mod acceptance;
+mod tick;
+mod world;
