@@ -4,6 +4,7 @@
 mod backups;
 mod data;
 mod databases;
+mod dead_letters;
 mod engines;
 mod health;
 mod jobs;
@@ -27,6 +28,7 @@ pub(crate) fn protected() -> OpenApiRouter<App> {
         .merge(databases::routes())
         .merge(policies::routes())
         .merge(jobs::routes())
+        .merge(dead_letters::routes())
         .merge(backups::routes())
         .merge(data::routes())
 }

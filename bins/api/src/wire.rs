@@ -9,9 +9,11 @@
 
 pub(crate) mod backup;
 pub(crate) mod database;
+pub(crate) mod dead_letter;
 pub(crate) mod engine;
 pub(crate) mod job;
 pub(crate) mod policy;
+pub(crate) mod rpo;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 

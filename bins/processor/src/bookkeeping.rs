@@ -2,9 +2,10 @@
 //! again changes nothing.
 
 use dilux_core::crash;
+use dilux_core::dispatch::Doorbell;
 use dilux_core::model::{
-    AuditAction, AuditEntry, AuditId, AuditResourceType, AuditStatus, Backup, Job, JobState,
-    Manifest, Trigger, Work,
+    AuditAction, AuditEntry, AuditId, AuditResourceType, AuditStatus, Backup, BackupId, DeadLetter,
+    DeadLetterReason, Job, JobState, Manifest, Trigger, Work,
 };
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -43,6 +44,15 @@ impl Processor {
     ) -> Result<(), Failure> {
         self.put_line(&Backup::of_manifest(manifest)).await?;
         crash::point("after-history-completed");
+        let states = &self.installation.repositories.states;
+        let backup = BackupId::from(&manifest.job_id);
+        states
+            .change(&manifest.database_id, |state| {
+                state.succeed(&backup, manifest.started_at);
+            })
+            .await
+            .map_err(|e| storage_failure("the state of the database could not be saved", &e))?;
+        crash::point("after-state-noted");
         let now = self.installation.clock.now();
         let progress = dilux_core::model::Progress {
             stage: None,
@@ -67,6 +77,7 @@ impl Processor {
     /// already says it.
     pub(crate) async fn record_failure(&self, job: &Job, failure: &Failure) {
         let is_final = job.is_terminal();
+        self.note_failure(job, failure).await;
         if matches!(job.work, Work::Backup(_)) {
             let mut line = match self
                 .installation
@@ -86,6 +97,9 @@ impl Processor {
                 tracing::warn!(reason = %failure, "history line of a failed attempt is missing");
             }
         }
+        if is_final && failure.kind == FailureKind::WorkerLost {
+            self.set_aside(job).await;
+        }
         if is_final {
             self.note_schedule(job).await;
             let action = match (&job.state, &job.work) {
@@ -94,6 +108,39 @@ impl Processor {
                 (_, Work::Restore(_)) => AuditAction::RestoreFailed,
             };
             self.audit(job, action, Some(failure)).await;
+        }
+    }
+
+    /// Lists a job whose workers all died among the dead letters. Best effort: the job row says
+    /// that it failed.
+    async fn set_aside(&self, job: &Job) {
+        let now = self.installation.clock.now();
+        let text = Doorbell::of(job).to_text();
+        let reason = DeadLetterReason::ExhaustedJob;
+        let letter = DeadLetter::new(&text, reason, Some(job.id.clone()), now);
+        let letters = &self.installation.repositories.dead_letters;
+        if let Err(error) = letters.set_aside(letter).await {
+            tracing::error!(%error, "dead letter is missing");
+        }
+    }
+
+    /// Notes that the database could not be backed up. What says nothing of the database is left
+    /// out: a cancellation, and failures of the store.
+    async fn note_failure(&self, job: &Job, failure: &Failure) {
+        let is_of_database = !matches!(
+            failure.kind,
+            FailureKind::Cancelled | FailureKind::Storage | FailureKind::LeaseLost
+        );
+        if !is_of_database || !matches!(job.work, Work::Backup(_)) {
+            return;
+        }
+        let now = self.installation.clock.now();
+        let states = &self.installation.repositories.states;
+        let noted = states.change(&job.database_id, |state| {
+            state.fail(now, &failure.message);
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "failure of the database is not noted");
         }
     }
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use dilux_core::crash;
 use dilux_core::dispatch::Doorbell;
-use dilux_core::model::{BackupWork, DatabaseId, Job, JobId, JobOwner, Trigger, Work};
-use dilux_core::repository::Versioned;
-use dilux_core::storage::{
-    QueueName, ReceivedMessage, SendOptions, StorageErrorKind, StorageResult,
+use dilux_core::model::{
+    BackupWork, DatabaseId, DeadLetter, DeadLetterReason, Job, JobId, JobOwner, Trigger, Work,
 };
+use dilux_core::repository::Versioned;
+use dilux_core::storage::{ReceivedMessage, StorageErrorKind, StorageResult};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::Processor;
-use crate::claim::{Claim, Claimant};
+use crate::entry::{Entry, wait_until};
 use crate::keeper::HeldMessage;
 
 /// First wait of an idle worker; doubled up to the setting.
@@ -80,19 +80,24 @@ impl Processor {
     ) -> StorageResult<()> {
         let queues = self.installation.storage.queues.clone();
         let queue = self.installation.settings.queue.clone();
-        let Some(id) = self.job_of(&message.text).await? else {
-            return self.dead_letter(&message).await;
+        let id = match self.job_of(&message.text).await? {
+            Ok(id) => id,
+            Err(reason) => return self.dead_letter(&message, reason, None).await,
         };
         let job = match self.installation.repositories.jobs.get(&id).await {
             Ok(Some(job)) => job,
-            Ok(None) => return self.dead_letter(&message).await,
+            Ok(None) => {
+                let reason = DeadLetterReason::UnknownJob;
+                return self.dead_letter(&message, reason, Some(id)).await;
+            }
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                 tracing::error!(%error, job.id = %id, "job row cannot be decoded");
-                return self.dead_letter(&message).await;
+                let reason = DeadLetterReason::DamagedJob;
+                return self.dead_letter(&message, reason, Some(id)).await;
             }
             Err(error) => return Err(error),
         };
-        let held = HeldMessage::new(queues, queue, message.id, message.receipt);
+        let held = HeldMessage::new(queues.clone(), queue.clone(), message.id, message.receipt);
         if job.value.is_terminal() {
             held.delete().await;
             return Ok(());
@@ -101,15 +106,21 @@ impl Processor {
             held.hide(wait).await;
             return Ok(());
         }
-        let claimant = Claimant {
-            jobs: &self.installation.repositories.jobs,
-            clock: &self.installation.clock,
-            worker: &self.worker,
-            lease: self.lease(),
-        };
-        if let Some(claim) = Claim::take(claimant, job).await? {
+        if let Some(urgent) = self.enter_more_urgent(&job.value).await? {
+            held.hide(Duration::ZERO).await;
             crash::point("after-claim");
-            self.run_claimed(claim, held, shutdown).await;
+            self.run_claimed(*urgent, HeldMessage::none(queues, queue), shutdown)
+                .await;
+            return Ok(());
+        }
+        match self.enter(job).await? {
+            Entry::Claimed(claim) => {
+                crash::point("after-claim");
+                self.run_claimed(*claim, held, shutdown).await;
+            }
+            Entry::Wait(wait) => held.hide(wait).await,
+            Entry::Settled => held.delete().await,
+            Entry::Taken => {}
         }
         Ok(())
     }
@@ -121,9 +132,7 @@ impl Processor {
             Some(lease) => lease.until,
             None => job.value.not_before,
         };
-        let wait = until.duration_since(now);
-        (wait > SignedDuration::ZERO)
-            .then(|| Duration::from_secs(wait.as_secs().unsigned_abs() + 1))
+        (until > now).then(|| wait_until(until, now))
     }
 
     pub(crate) fn lease(&self) -> SignedDuration {
@@ -132,15 +141,16 @@ impl Processor {
     }
 
     /// The job that a message rings for. A message in the Python product's format is honoured as
-    /// a request for a backup of its database; `None` for what cannot be read.
-    async fn job_of(&self, text: &str) -> StorageResult<Option<JobId>> {
+    /// a request for a backup of its database.
+    async fn job_of(&self, text: &str) -> StorageResult<Result<JobId, DeadLetterReason>> {
         if let Some(bell) = Doorbell::parse(text) {
-            return Ok(Some(bell.job_id));
+            return Ok(Ok(bell.job_id));
         }
         let Ok(legacy) = serde_json::from_str::<LegacyMessage>(text) else {
-            return Ok(None);
+            return Ok(Err(DeadLetterReason::Unreadable));
         };
-        self.book_legacy(legacy).await
+        let booked = self.book_legacy(legacy).await?;
+        Ok(booked.ok_or(DeadLetterReason::UnknownJob))
     }
 
     async fn book_legacy(&self, legacy: LegacyMessage) -> StorageResult<Option<JobId>> {
@@ -171,17 +181,25 @@ impl Processor {
         Ok(Some(id))
     }
 
-    /// Moves a message to the dead letters: first the copy, then the deletion.
-    async fn dead_letter(&self, message: &ReceivedMessage) -> StorageResult<()> {
-        tracing::error!(message.id = %message.id.0, "message names no job; it goes to the dead letters");
+    /// Moves a message to the dead letters: first the letter, then the deletion.
+    async fn dead_letter(
+        &self,
+        message: &ReceivedMessage,
+        reason: DeadLetterReason,
+        job: Option<JobId>,
+    ) -> StorageResult<()> {
+        tracing::error!(message.id = %message.id.0, reason = reason.as_str(), "message goes to the dead letters");
+        let now = self.installation.clock.now();
+        let letter = DeadLetter::new(&message.text, reason, job, now);
+        let letters = &self.installation.repositories.dead_letters;
+        letters.set_aside(letter).await?;
+        crash::point("after-dead-letter");
         let queues = &self.installation.storage.queues;
         let queue = &self.installation.settings.queue;
-        let poison = QueueName::new(format!("{}-poison", queue.as_str()))?;
-        queues.create_queue(&poison).await?;
-        queues
-            .send(&poison, &message.text, SendOptions::default())
-            .await?;
-        queues.delete(queue, &message.id, &message.receipt).await
+        match queues.delete(queue, &message.id, &message.receipt).await {
+            Err(error) if error.kind() != StorageErrorKind::PreconditionFailed => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -104,6 +104,16 @@ impl HeldMessage {
         }
     }
 
+    /// No message: the job was taken without waiting for its own, which will find it over.
+    pub(crate) fn none(queues: Arc<dyn QueueStore>, queue: QueueName) -> Self {
+        Self {
+            queues,
+            queue,
+            id: MessageId(String::new()),
+            receipt: Mutex::new(None),
+        }
+    }
+
     /// Hides the message for `visibility` from now. A message that is not ours any more is let go:
     /// the job row decides, not the message.
     pub(crate) async fn hide(&self, visibility: Duration) {

@@ -5,6 +5,7 @@
 mod backup;
 mod bookkeeping;
 mod claim;
+mod entry;
 mod inbox;
 mod keeper;
 mod restore;

@@ -53,6 +53,10 @@ impl Processor {
                 ))
             });
             self.settle(&claim, &message, outcome).await;
+            let dispatcher = &self.installation.dispatcher;
+            if let Err(error) = dispatcher.release(&job.id, claim.epoch()).await {
+                tracing::warn!(%error, "place is not freed; it ends with the job's lease");
+            }
         }
         .instrument(span)
         .await;

@@ -12,6 +12,7 @@ use std::time::Duration;
 pub use read::{ConfigProblem, ConfigProblems};
 pub use variable::{VARIABLES, Variable};
 
+use crate::dispatch::JobLimits;
 use crate::model::RetryRule;
 use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, TableName};
@@ -135,6 +136,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Time between two looks for jobs whose doorbell got lost.
     pub sweep: Duration,
+    /// How many jobs run at once.
+    pub limits: JobLimits,
     /// The workers.
     pub worker: WorkerSettings,
     /// Deadlines of dumps and restores.

@@ -6,9 +6,11 @@
 #[cfg(debug_assertions)]
 const VARIABLE: &str = "DILUX_CRASH_AT";
 
-/// Every point, in the order in which a backup passes them.
+/// The points that a processor passes in a backup, in their order.
 pub const POINTS: &[&str] = &[
     "after-receive",
+    "before-place",
+    "after-place",
     "after-claim",
     "after-history-started",
     "after-dump-started",
@@ -17,9 +19,16 @@ pub const POINTS: &[&str] = &[
     "after-data-commit",
     "after-manifest",
     "after-history-completed",
+    "after-state-noted",
+    "before-active-forgotten",
     "after-job-completed",
     "after-message-deleted",
+    "before-place-freed",
+    "after-place-freed",
 ];
+
+/// The points of everything else that takes several steps.
+pub const OTHER_POINTS: &[&str] = &["after-index-entries", "after-dead-letter", "after-requeue"];
 
 /// Dies here, when the environment says so.
 #[cfg(debug_assertions)]
@@ -31,7 +40,7 @@ pub fn point(name: &str) {
     static HITS: AtomicU64 = AtomicU64::new(0);
 
     debug_assert!(
-        POINTS.contains(&name),
+        POINTS.contains(&name) || OTHER_POINTS.contains(&name),
         "{name} is not a registered crash point"
     );
     #[expect(clippy::disallowed_methods, reason = "a test hook, not a setting")]

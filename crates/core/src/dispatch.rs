@@ -3,6 +3,9 @@
 //! The job row is the truth; the message is a doorbell that holds an id and nothing else, and may
 //! get lost or doubled without harm.
 
+mod admission;
+mod places;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,10 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::SharedClock;
 use crate::model::{Job, JobId};
-use crate::repository::{Booking, JobRepository, Versioned};
+use crate::repository::{Booking, JobRepository, PlaceRepository, Repositories, Versioned};
 use crate::storage::{
     MessageId, QueueName, QueueStore, SendOptions, StorageErrorKind, StorageResult, TimeToLive,
 };
+
+pub use admission::JobLimits;
+pub use places::{Applicant, PlaceRule, Places};
 
 /// The message of the queue. No host, no user, no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +33,19 @@ pub struct Doorbell {
 impl Doorbell {
     /// The format version written now.
     pub const VERSION: u32 = 1;
+
+    /// The message that rings for `job`.
+    pub fn of(job: &Job) -> Self {
+        Self {
+            v: Self::VERSION,
+            job_id: job.id.clone(),
+        }
+    }
+
+    /// The message as text.
+    pub fn to_text(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
 
     /// Reads a message; `None` when it is not one of ours.
     pub fn parse(text: &str) -> Option<Self> {
@@ -51,21 +70,26 @@ pub struct Dispatched {
 #[derive(Debug, Clone)]
 pub struct Dispatcher {
     jobs: JobRepository,
+    places: PlaceRepository,
+    limits: JobLimits,
     queues: std::sync::Arc<dyn QueueStore>,
     queue: QueueName,
     clock: SharedClock,
 }
 
 impl Dispatcher {
-    /// A dispatcher over a job repository and a queue.
+    /// A dispatcher over the repositories and a queue.
     pub fn new(
-        jobs: JobRepository,
+        repositories: &Repositories,
+        limits: JobLimits,
         queues: std::sync::Arc<dyn QueueStore>,
         queue: QueueName,
         clock: SharedClock,
     ) -> Self {
         Self {
-            jobs,
+            jobs: repositories.jobs.clone(),
+            places: repositories.places.clone(),
+            limits,
             queues,
             queue,
             clock,
@@ -110,11 +134,7 @@ impl Dispatcher {
     /// Rings for a job, delayed until it may start, and notes when.
     pub async fn ring(&self, job: &Versioned<Job>) -> StorageResult<MessageId> {
         let now = self.clock.now();
-        let bell = Doorbell {
-            v: Doorbell::VERSION,
-            job_id: job.value.id.clone(),
-        };
-        let text = serde_json::json!(bell).to_string();
+        let text = Doorbell::of(&job.value).to_text();
         let options = SendOptions {
             delay: delay_until(now, job.value.not_before),
             time_to_live: TimeToLive::Forever,
@@ -128,6 +148,12 @@ impl Dispatcher {
             Err(error) => Err(error),
             Ok(_) => Ok(message),
         }
+    }
+
+    /// Sends a message as it is, for a dead letter that is given another chance.
+    pub async fn resend(&self, text: &str) -> StorageResult<()> {
+        let options = SendOptions::default();
+        self.queues.send(&self.queue, text, options).await.map(drop)
     }
 
     /// Rings again for jobs that wait for a worker although nobody rang, or the bell was rung

@@ -55,7 +55,8 @@ impl Installation {
         };
         let repositories = Repositories::new(storage.tables.clone(), &names);
         let dispatcher = Dispatcher::new(
-            repositories.jobs.clone(),
+            &repositories,
+            settings.limits,
             storage.queues.clone(),
             settings.queue.clone(),
             clock.clone(),

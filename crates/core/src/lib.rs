@@ -14,6 +14,7 @@ pub mod model;
 pub mod random;
 pub mod repository;
 pub mod retention;
+pub mod rpo;
 pub mod schedule;
 pub mod secret;
 pub mod service;

@@ -4,6 +4,8 @@ mod audit;
 mod backup;
 mod credentials;
 mod database;
+mod database_state;
+mod dead_letter;
 mod engine;
 mod fingerprint;
 mod id;
@@ -17,13 +19,17 @@ mod tool;
 pub use audit::{AuditAction, AuditEntry, AuditResourceType, AuditStatus};
 pub use backup::{Backup, BackupStatus};
 pub use credentials::{AuthMethod, Credentials};
-pub use database::{CredentialSource, Database, PolicySource};
-pub use engine::Engine;
+pub use database::{CredentialSource, Database, PolicySource, RpoMinutes};
+pub use database_state::{DatabaseState, RecoveryPoint};
+pub use dead_letter::{DeadLetter, DeadLetterReason};
+pub use engine::{Engine, MaxJobs};
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
-pub use id::{AuditId, BackupId, DatabaseId, EngineId, InvalidId, JobId, PolicyId, WorkerId};
+pub use id::{
+    AuditId, BackupId, DatabaseId, DeadLetterId, EngineId, InvalidId, JobId, PolicyId, WorkerId,
+};
 pub use job::{
     Attempt, AttemptEnd, BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease,
-    Progress, RestoreWork, RetryRule, Stage, Trigger, Work,
+    Progress, RestoreWork, RetryRule, Stage, Trigger, Urgency, Work,
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
 pub use name::{DatabaseName, EngineType, Host, InvalidName, Label, Port, UserName};

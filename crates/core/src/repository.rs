@@ -6,10 +6,13 @@
 mod audit;
 mod backups;
 mod collection;
+mod database_states;
 mod databases;
+mod dead_letters;
 mod engines;
 mod jobs;
 mod keys;
+mod places;
 mod policies;
 mod row;
 mod rows;
@@ -26,11 +29,15 @@ pub use collection::{Collection, DamagedRow, Listing, Version, Versioned};
 pub use databases::DatabaseRow;
 pub use jobs::{Booking, JobRepository};
 pub use keys::{day_of, inverted_ticks};
+pub use places::PlaceRepository;
 pub use schedule_state::{Miss, ScheduleState, ScheduleStateRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
 
-use crate::model::{BackupPolicy, Database, DatabaseId, Engine, EngineId, PolicyId};
+use crate::model::{
+    BackupPolicy, Database, DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId,
+    PolicyId,
+};
 use crate::storage::{StorageResult, TableName, TableStore};
 
 /// Names of the tables. The first two are settings of the Python product.
@@ -52,6 +59,12 @@ pub struct Repositories {
     pub databases: Collection<Database, DatabaseId>,
     /// Policies by id.
     pub policies: Collection<BackupPolicy, PolicyId>,
+    /// What is known of each database's backups, without its history.
+    pub states: Collection<DatabaseState, DatabaseId>,
+    /// Dead letters by id.
+    pub dead_letters: Collection<DeadLetter, DeadLetterId>,
+    /// Places of running jobs.
+    pub places: PlaceRepository,
     /// Jobs.
     pub jobs: JobRepository,
     /// Backup history.
@@ -81,6 +94,9 @@ impl Repositories {
             engines: Collection::new(tables.clone(), fixed("engines"), "engine"),
             databases: Collection::new(tables.clone(), names.databases.clone(), "database"),
             policies: Collection::new(tables.clone(), fixed("backuppolicies"), "backup_policy"),
+            states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
+            dead_letters: Collection::new(tables.clone(), fixed("deadletters"), "dead_letter"),
+            places: PlaceRepository::new(tables.clone(), fixed("places")),
             jobs: JobRepository::new(
                 tables.clone(),
                 fixed("jobs"),
@@ -110,6 +126,9 @@ impl Repositories {
             self.engines.table(),
             self.databases.table(),
             self.policies.table(),
+            self.states.table(),
+            self.dead_letters.table(),
+            self.places.table(),
         ];
         let others = self
             .jobs

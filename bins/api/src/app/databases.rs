@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use dilux_core::model::{
     AuditAction, AuditResourceType, CredentialSource, Database, DatabaseId, DatabaseName, Engine,
-    EngineId, PolicySource, Work,
+    EngineId, PolicySource, RpoMinutes, Work,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::schedule::DEFAULT_POLICY;
@@ -118,6 +118,10 @@ fn shown(database: &Database) -> Map<String, Value> {
         ("has_password", json!(has_password)),
         ("policy_id", json!(policy)),
         ("enabled", json!(database.enabled)),
+        (
+            "rpo_minutes",
+            json!(database.rpo_minutes.map(RpoMinutes::get)),
+        ),
         ("compression_method", json!(database.compression.as_str())),
         ("tags", json!(database.tags)),
     ];

@@ -190,6 +190,7 @@ impl Application {
             credentials: CredentialSource::Engine,
             policy: entry.policy,
             enabled: true,
+            rpo_minutes: None,
             compression: self.default_compression().await?,
             tags: BTreeMap::new(),
             created_at: now,

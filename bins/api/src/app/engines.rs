@@ -214,6 +214,7 @@ impl Application {
             username: new.username,
             secret,
             policy_id: new.policy_id,
+            max_jobs: new.max_jobs,
             discovery_enabled: false,
             last_discovery: None,
             created_at: now,
@@ -300,6 +301,7 @@ pub(super) fn described_by_address(
         username,
         password,
         policy_id: None,
+        max_jobs: None,
         discover_databases: false,
     })
 }

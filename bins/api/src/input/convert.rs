@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, Compression, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port,
-    UserName,
+    AuthMethod, Compression, DatabaseName, EngineId, EngineType, Host, Label, MaxJobs, PolicyId,
+    Port, RpoMinutes, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -55,14 +55,21 @@ impl FromJson for bool {
     }
 }
 
-impl FromJson for Port {
-    fn from_json(value: &Value) -> Result<Self, String> {
-        if !value.is_i64() && !value.is_u64() {
-            return Err("must be a whole number".to_owned());
-        }
-        Self::try_from(value.as_i64().unwrap_or(i64::MAX)).map_err(|error| error.to_string())
-    }
+macro_rules! from_number {
+    ($($name:ty),* $(,)?) => {
+        $(impl FromJson for $name {
+            fn from_json(value: &Value) -> Result<Self, String> {
+                if !value.is_i64() && !value.is_u64() {
+                    return Err("must be a whole number".to_owned());
+                }
+                let number = value.as_i64().unwrap_or(i64::MAX);
+                Self::try_from(number).map_err(|error| error.to_string())
+            }
+        })*
+    };
 }
+
+from_number!(MaxJobs, Port, RpoMinutes);
 
 impl FromJson for SecretValue {
     fn from_json(value: &Value) -> Result<Self, String> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use dilux_core::Error;
-use dilux_core::model::{BackupId, DatabaseId, EngineId, JobId, PolicyId};
+use dilux_core::model::{BackupId, DatabaseId, DeadLetterId, EngineId, JobId, PolicyId};
 
 use crate::problem::{Answer, Problem, Refusal};
 
@@ -26,6 +26,9 @@ impl Named for JobId {
 }
 impl Named for BackupId {
     const WHAT: &'static str = "Backup";
+}
+impl Named for DeadLetterId {
+    const WHAT: &'static str = "Dead letter";
 }
 impl Named for PolicyId {
     const WHAT: &'static str = "Policy";

@@ -19,12 +19,14 @@ use crate::wire::database::{
     DatabaseRemoval, DatabaseSaved, DatabaseTest, NewDatabase, NewDatabaseBody, OneDatabase,
 };
 use crate::wire::job::BackupQueued;
+use crate::wire::rpo::Rpo;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(list_databases, create_database))
         .routes(routes!(test_connection))
         .routes(routes!(get_database, update_database, delete_database))
+        .routes(routes!(get_rpo))
         .routes(routes!(test_database))
         .routes(routes!(trigger_backup))
 }
@@ -38,7 +40,9 @@ async fn list_databases(
     State(app): State<App>,
     Query(filter): Query<DatabaseFilter>,
 ) -> Answer<Json<DatabaseList>> {
-    Ok(Json(app.list_databases(&filter).await?.into()))
+    let page = app.list_databases(&filter).await?;
+    let rpos = app.rpos_of(&page.items).await?;
+    Ok(Json(DatabaseList::new(page, &rpos)))
 }
 
 /// Registers a database, with its engine when that is new. Takes the flat body, and both nested
@@ -85,8 +89,20 @@ async fn get_database(
     Id(id): Id<DatabaseId>,
 ) -> Answer<Tagged<OneDatabase>> {
     let view = app.view_database(&id).await?;
-    let database = Database::from(&view);
+    let rpo = app.rpo_of(&view).await?;
+    let database = Database::from(&view).standing(&rpo);
     Ok(tagged(&view.database.version, OneDatabase { database }))
+}
+
+/// How a database stands against its recovery point objective.
+#[utoipa::path(
+    get, path = "/api/databases/{database_id}/rpo", tag = "databases",
+    params(("database_id" = String, Path, description = "Id of the database")),
+    responses((status = 200, body = Rpo))
+)]
+async fn get_rpo(State(app): State<App>, Id(id): Id<DatabaseId>) -> Answer<Json<Rpo>> {
+    let view = app.view_database(&id).await?;
+    Ok(Json(Rpo::from(&app.rpo_of(&view).await?)))
 }
 
 /// Changes a database. Its engine, and with it type, host and port, stay; an empty password keeps

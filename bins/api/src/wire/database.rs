@@ -18,6 +18,7 @@ pub(crate) use import::{ImportEntry, Imported, NewImport};
 pub(crate) use new::{EngineChoice, NewDatabase, PolicyChoice};
 
 use super::Damaged;
+use super::rpo::Rpo;
 use crate::app::{DatabasePage, DatabaseView};
 use crate::input::{Filters, FromQuery};
 
@@ -67,6 +68,12 @@ pub(crate) struct Database {
     retention_days: Option<u32>,
     /// Always `null`: all backups go to the installation's container.
     backup_destination: Option<String>,
+    /// How much of its changes may be lost at most, as it was set; `null` derives it from the
+    /// policy.
+    rpo_minutes: Option<u32>,
+    /// How it stands against that; absent in the answer to a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpo: Option<Rpo>,
     /// Whether its backups are compressed.
     compression: bool,
     /// `gzip`, `zstd` or `none`.
@@ -113,6 +120,8 @@ impl Database {
             schedule: None,
             retention_days: None,
             backup_destination: None,
+            rpo_minutes: database.rpo_minutes.map(model::RpoMinutes::get),
+            rpo: None,
             compression: database.compression != model::Compression::None,
             compression_method: database.compression.as_str().to_owned(),
             tags: database.tags.clone(),
@@ -120,6 +129,14 @@ impl Database {
             updated_at: database.updated_at.to_string(),
             created_by: database.created_by.clone(),
         }
+    }
+}
+
+impl Database {
+    /// The same with how it stands against its recovery point objective.
+    pub(crate) fn standing(mut self, rpo: &dilux_core::rpo::Rpo) -> Self {
+        self.rpo = Some(rpo.into());
+        self
     }
 }
 
@@ -206,13 +223,16 @@ pub(crate) struct DatabaseList {
     damaged: Vec<Damaged>,
 }
 
-impl From<DatabasePage> for DatabaseList {
-    fn from(page: DatabasePage) -> Self {
+impl DatabaseList {
+    /// A page with how each database stands, in the same order.
+    pub(crate) fn new(page: DatabasePage, rpos: &[dilux_core::rpo::Rpo]) -> Self {
+        let views = page.items.iter().zip(rpos);
+        let databases = views.map(|(view, rpo)| Database::from(view).standing(rpo));
         Self {
             count: page.items.len(),
             total: page.total,
             has_more: page.has_more,
-            databases: page.items.iter().map(Database::from).collect(),
+            databases: databases.collect(),
             damaged: page
                 .damaged
                 .into_iter()

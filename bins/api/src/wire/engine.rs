@@ -2,7 +2,9 @@
 
 mod answers;
 
-use dilux_core::model::{self, AuthMethod, EngineType, Host, Label, PolicyId, Port, UserName};
+use dilux_core::model::{
+    self, AuthMethod, EngineType, Host, Label, MaxJobs, PolicyId, Port, UserName,
+};
 use dilux_core::secret::{SecretName, SecretValue};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -46,6 +48,8 @@ pub(crate) struct Engine {
     connection_string: Option<String>,
     /// Policy that its databases may inherit.
     policy_id: Option<String>,
+    /// How many jobs it bears at once; `null` leaves it to the setting.
+    max_jobs: Option<u32>,
     /// Whether it can be asked for its databases.
     discovery_enabled: bool,
     /// Last successful discovery.
@@ -78,6 +82,7 @@ impl From<&model::Engine> for Engine {
                 .map(|name| SecretName::as_str(name).to_owned()),
             connection_string: None,
             policy_id: engine.policy_id.as_ref().map(PolicyId::to_string),
+            max_jobs: engine.max_jobs.map(MaxJobs::get),
             discovery_enabled: engine.discovery_enabled,
             last_discovery: engine.last_discovery.map(|at| at.to_string()),
             created_at: engine.created_at.to_string(),
@@ -124,6 +129,9 @@ pub(crate) struct NewEngine {
     /// Policy that its databases may inherit.
     #[schema(value_type = Option<String>)]
     pub(crate) policy_id: Option<PolicyId>,
+    /// How many jobs it bears at once, 1–64; the setting's number when absent.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 64)]
+    pub(crate) max_jobs: Option<MaxJobs>,
     /// Whether to ask it for its databases at once.
     #[schema(value_type = Option<bool>)]
     pub(crate) discover_databases: bool,
@@ -137,6 +145,7 @@ impl FromFields for NewEngine {
         let port = fields.optional("port");
         let sign_in = SignIn::read(fields);
         let policy_id = fields.optional("policy_id");
+        let max_jobs = fields.optional("max_jobs");
         let discover_databases = fields.optional("discover_databases").unwrap_or(false);
         let engine_type = engine_type?;
         Some(Self {
@@ -148,6 +157,7 @@ impl FromFields for NewEngine {
             username: sign_in.username,
             password: sign_in.password,
             policy_id,
+            max_jobs,
             discover_databases,
         })
     }
@@ -181,6 +191,9 @@ pub(crate) struct EngineChange {
     /// Policy that its databases may inherit; `null` or empty takes it away.
     #[schema(value_type = Option<String>)]
     pub(crate) policy_id: Patch<PolicyId>,
+    /// How many jobs it bears at once, 1–64; `null` leaves it to the setting.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 64)]
+    pub(crate) max_jobs: Patch<MaxJobs>,
     /// Whether all its databases shall sign in as it does; their own credentials are deleted.
     #[schema(value_type = Option<bool>)]
     pub(crate) apply_to_all_databases: bool,
@@ -202,6 +215,7 @@ impl FromFields for EngineChange {
             username: sign_in.username,
             password: sign_in.password,
             policy_id: fields.patch("policy_id"),
+            max_jobs: fields.patch("max_jobs"),
             apply_to_all_databases: flag("apply_to_all_databases"),
             apply_policy_to_all_databases: flag("apply_policy_to_all_databases"),
         })

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{DeadlineSettings, LogFormat, SecretSetting, Settings, VARIABLES, WorkerSettings};
+use crate::dispatch::JobLimits;
 use crate::model::RetryRule;
 use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
 
@@ -132,6 +133,7 @@ pub(super) fn settings(
     let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
     let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
     let worker = worker(&mut reader);
+    let limits = limits(&mut reader, &worker);
     let deadlines = deadlines(&mut reader);
     let log_format = log_format(&mut reader);
     let tool_path = reader.optional("DILUX_TOOL_PATH").unwrap_or_default();
@@ -158,6 +160,7 @@ pub(super) fn settings(
         token_file,
         tick,
         sweep,
+        limits,
         worker,
         deadlines,
         tool_path,
@@ -211,6 +214,21 @@ fn worker(reader: &mut Reader<'_>) -> WorkerSettings {
         idle_poll: Duration::from_millis(idle_poll.max(10)),
         shutdown_grace: reader.seconds("DILUX_SHUTDOWN_GRACE_SECONDS", 20, 0),
         retry: retry(reader),
+    }
+}
+
+fn limits(reader: &mut Reader<'_>, worker: &WorkerSettings) -> JobLimits {
+    let mut limit = |name, absent| {
+        let limit = reader.parsed(name, absent, "must be a whole number");
+        if !(1..=64).contains(&limit) {
+            reader.problem(name, "must be between 1 and 64");
+        }
+        limit
+    };
+    JobLimits {
+        total: limit("DILUX_MAX_JOBS", 16_u32),
+        engine: limit("DILUX_MAX_JOBS_PER_ENGINE", 4_u32),
+        hold: worker.lease.try_into().unwrap_or(SignedDuration::MAX),
     }
 }
 

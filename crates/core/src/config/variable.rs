@@ -122,6 +122,16 @@ pub const VARIABLES: &[Variable] = &[
         "Jobs that one processor runs at once.",
     ),
     variable(
+        "DILUX_MAX_JOBS",
+        "16",
+        "Jobs that all processors together run at once, 1–64.",
+    ),
+    variable(
+        "DILUX_MAX_JOBS_PER_ENGINE",
+        "4",
+        "Jobs that load one engine at once, 1–64, unless the engine has a limit of its own.",
+    ),
+    variable(
         "DILUX_JOB_LEASE_SECONDS",
         "90",
         "How long a claim on a job lasts without a heartbeat; at least 3.",

@@ -69,6 +69,10 @@ wire_enum!(
         RestoreCompleted = "restore_completed",
         /// A restore failed.
         RestoreFailed = "restore_failed",
+        /// A dead letter was put back into the queue, or its job booked anew.
+        DeadLetterRequeued = "dead_letter_requeued",
+        /// A dead letter was thrown away.
+        DeadLetterDiscarded = "dead_letter_discarded",
         /// A job was cancelled.
         JobCancelled = "job_cancelled",
     }

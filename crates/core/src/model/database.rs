@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::engine::key_vault_text;
 use super::{
-    AuthMethod, Compression, DatabaseId, DatabaseName, EngineId, Label, PolicyId, UserName,
+    AuthMethod, Compression, DatabaseId, DatabaseName, EngineId, InvalidName, Label, PolicyId,
+    UserName,
 };
 use crate::secret::SecretName;
 
@@ -35,6 +36,29 @@ pub enum PolicySource {
     Own(PolicyId),
 }
 
+/// A recovery point objective: 15 minutes to 366 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RpoMinutes(u32);
+
+impl RpoMinutes {
+    /// The number of minutes.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for RpoMinutes {
+    type Error = InvalidName;
+
+    fn try_from(number: i64) -> Result<Self, InvalidName> {
+        u32::try_from(number)
+            .ok()
+            .filter(|number| (15..=366 * 24 * 60).contains(number))
+            .map(Self)
+            .ok_or_else(|| InvalidName("must be between 15 and 527040 minutes".to_owned()))
+    }
+}
+
 /// A database to be backed up. Host, port and type are its engine's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
@@ -52,6 +76,8 @@ pub struct Database {
     pub policy: PolicySource,
     /// Whether the scheduler backs it up.
     pub enabled: bool,
+    /// How much of its changes may be lost at most, in minutes; `None` derives it from the policy.
+    pub rpo_minutes: Option<RpoMinutes>,
     /// How its backups are compressed.
     pub compression: Compression,
     /// Free labels.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{AuthMethod, EngineId, EngineType, Host, Label, PolicyId, Port, UserName};
+use super::{AuthMethod, EngineId, EngineType, Host, InvalidName, Label, PolicyId, Port, UserName};
 use crate::secret::SecretName;
 
 /// A registered database server. Its secret is in the secret store, never here.
@@ -26,6 +26,8 @@ pub struct Engine {
     pub secret: Option<SecretName>,
     /// Policy that its databases may inherit.
     pub policy_id: Option<PolicyId>,
+    /// How many jobs it bears at once; `None` leaves it to the setting.
+    pub max_jobs: Option<MaxJobs>,
     /// Whether it has credentials to discover databases with.
     pub discovery_enabled: bool,
     /// Last successful discovery.
@@ -36,6 +38,29 @@ pub struct Engine {
     pub updated_at: Timestamp,
     /// Who created it.
     pub created_by: Option<String>,
+}
+
+/// How many jobs may load an engine at once: 1–64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxJobs(u32);
+
+impl MaxJobs {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for MaxJobs {
+    type Error = InvalidName;
+
+    fn try_from(number: i64) -> Result<Self, InvalidName> {
+        u32::try_from(number)
+            .ok()
+            .filter(|number| (1..=64).contains(number))
+            .map(Self)
+            .ok_or_else(|| InvalidName("must be between 1 and 64".to_owned()))
+    }
 }
 
 impl Engine {

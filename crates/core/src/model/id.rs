@@ -102,6 +102,10 @@ random_id_type!(
     WorkerId
 );
 id_type!(
+    /// Id of a dead letter: a hash of its text.
+    DeadLetterId
+);
+id_type!(
     /// Id of a policy: a slug made of its first name.
     PolicyId
 );
@@ -120,18 +124,31 @@ id_type!(
 /// Characters of the hash part of a job id: 130 bits.
 const JOB_HASH_LENGTH: usize = 26;
 
+impl DeadLetterId {
+    /// The id of the letter with this text.
+    pub fn of_text(text: &str) -> Self {
+        Self(hash_text(&[b"dead letter|", text.as_bytes()]))
+    }
+}
+
+/// 130 bits of the SHA-256 of `parts`, in characters that ids may have.
+fn hash_text(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let mut text = data_encoding::BASE32_NOPAD
+        .encode(&hash.finalize())
+        .to_ascii_lowercase();
+    text.truncate(JOB_HASH_LENGTH);
+    text
+}
+
 impl JobId {
     /// The id of the job that `key` (slot, or kind and idempotency key) owes to a database.
     pub fn derive(database: &DatabaseId, key: &str) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"v1|");
-        hash.update(database.as_str().as_bytes());
-        hash.update(b"|");
-        hash.update(key.as_bytes());
-        let text = data_encoding::BASE32_NOPAD
-            .encode(&hash.finalize())
-            .to_ascii_lowercase();
-        Self(format!("{database}.{}", &text[..JOB_HASH_LENGTH]))
+        let hash = hash_text(&[b"v1|", database.as_str().as_bytes(), b"|", key.as_bytes()]);
+        Self(format!("{database}.{hash}"))
     }
 
     /// The database that the job belongs to; `None` for an id that was not made here.

@@ -19,7 +19,7 @@ pub use attempt::{Attempt, AttemptEnd};
 pub use progress::{Progress, Stage};
 pub use retry::RetryRule;
 pub use state::{InvalidTransition, JobState, Lease};
-pub use work::{BackupWork, Comparison, RestoreWork, Trigger, Work};
+pub use work::{BackupWork, Comparison, RestoreWork, Trigger, Urgency, Work};
 
 use super::{BackupStatus, DatabaseId, EngineType, JobId, Label, WorkerId};
 use crate::transfer::{Failure, FailureKind};
@@ -100,6 +100,15 @@ impl Job {
     pub fn starting(mut self, at: Timestamp) -> Self {
         self.not_before = self.not_before.max(at);
         self
+    }
+
+    /// How pressing it is.
+    pub fn urgency(&self) -> Urgency {
+        match (&self.work, self.trigger) {
+            (Work::Restore(_), _) => Urgency::Restore,
+            (Work::Backup(_), Trigger::Manual) => Urgency::Manual,
+            (Work::Backup(_), Trigger::Scheduler) => Urgency::Scheduled,
+        }
     }
 
     /// Whether nothing more will happen to it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::engines::read_secret;
 use super::row::{Row, RowFault, RowReader, RowWriter};
-use crate::model::{Compression, CredentialSource, Database, PolicySource, UserName};
+use crate::model::{Compression, CredentialSource, Database, PolicySource, RpoMinutes, UserName};
 use crate::secret::SecretName;
 
 /// Columns of a database row that other code filters by.
@@ -49,6 +49,9 @@ impl Row for Database {
             }
         }
         row.flag("enabled", self.enabled);
+        if let Some(rpo) = self.rpo_minutes {
+            row.small("rpo_minutes", rpo.get());
+        }
         row.flag("compression", self.compression != Compression::None);
         row.text("compression_method", self.compression.as_str());
         row.json("tags_json", &self.tags);
@@ -66,6 +69,7 @@ impl Row for Database {
             credentials: read_credentials(row)?,
             policy: read_policy(row)?,
             enabled: row.flag("enabled", true)?,
+            rpo_minutes: read_rpo(row)?,
             compression: read_compression(row)?,
             tags: row
                 .optional_json::<BTreeMap<String, String>>("tags_json")?
@@ -104,6 +108,17 @@ fn read_policy(row: &RowReader<'_>) -> Result<PolicySource, super::row::RowError
             property: "policy_id".to_owned(),
             reason: error.to_string(),
         })
+}
+
+fn read_rpo(row: &RowReader<'_>) -> Result<Option<RpoMinutes>, super::row::RowError> {
+    row.optional_number("rpo_minutes")?
+        .map(|number| {
+            RpoMinutes::try_from(number).map_err(|error| super::row::RowError {
+                property: "rpo_minutes".to_owned(),
+                reason: error.to_string(),
+            })
+        })
+        .transpose()
 }
 
 /// The Python product knew gzip or nothing.

@@ -1,7 +1,7 @@
 //! Row mapping of engines: table `engines`, partition `engine`.
 
 use super::row::{Row, RowFault, RowReader, RowWriter};
-use crate::model::{AuthMethod, Engine, PolicyId, Port, UserName};
+use crate::model::{AuthMethod, Engine, MaxJobs, PolicyId, Port, UserName};
 use crate::secret::SecretName;
 
 impl Row for Engine {
@@ -21,6 +21,9 @@ impl Row for Engine {
             self.secret.as_ref().map(SecretName::as_str),
         );
         row.optional_text("policy_id", self.policy_id.as_ref().map(PolicyId::as_str));
+        if let Some(max) = self.max_jobs {
+            row.small("max_jobs", max.get());
+        }
         row.flag("discovery_enabled", self.discovery_enabled);
         row.optional_instant("last_discovery", self.last_discovery);
         row.instant("created_at", self.created_at);
@@ -39,6 +42,7 @@ impl Row for Engine {
             username: row.optional_parsed("username")?,
             secret: read_secret(row, "password_secret_name")?,
             policy_id: row.optional_parsed("policy_id")?,
+            max_jobs: read_max_jobs(row)?,
             discovery_enabled: row.flag("discovery_enabled", false)?,
             last_discovery: row.optional_instant("last_discovery")?,
             created_at: row.instant("created_at")?,
@@ -53,6 +57,17 @@ fn read_port(row: &RowReader<'_>) -> Result<Port, super::row::RowError> {
         property: "port".to_owned(),
         reason: error.to_string(),
     })
+}
+
+fn read_max_jobs(row: &RowReader<'_>) -> Result<Option<MaxJobs>, super::row::RowError> {
+    row.optional_number("max_jobs")?
+        .map(|number| {
+            MaxJobs::try_from(number).map_err(|error| super::row::RowError {
+                property: "max_jobs".to_owned(),
+                reason: error.to_string(),
+            })
+        })
+        .transpose()
 }
 
 pub(super) fn read_secret(

@@ -4,6 +4,7 @@
 //! The active entry is written before the job and removed after its end, so a crash leaves at most
 //! an entry too many, which the sweeper tidies; never a job that nobody finds.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,13 +13,20 @@ use super::collection::{Version, Versioned, decode, versioned};
 use super::row::{Row, RowError, RowFault, RowReader, RowWriter};
 use super::rows::Rows;
 use super::timeline::{Cursor, Timeline};
-use crate::model::{Job, JobId, JobState, Lease};
+use crate::crash;
+use crate::model::{Job, JobId, JobState, Lease, Urgency};
 use crate::storage::{
-    Condition, Entity, EntityKey, Filter, Query, StorageErrorKind, StorageResult, TableName,
-    TableOperation, TableStore, Value,
+    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageErrorKind,
+    StorageResult, TableName, TableOperation, TableStore, Value,
 };
 
 const ACTIVE: &str = "active";
+
+/// Jobs that somebody asked for and that are not over, the most urgent first.
+const URGENT: &str = "urgent";
+
+/// Urgent jobs that are looked at in one go.
+const MOST_URGENT: u32 = 100;
 
 /// How long an active entry may stand without its job before the sweeper removes it: far longer
 /// than the moment between the two writes of a booking.
@@ -68,6 +76,13 @@ impl JobRepository {
         let active = Entity::new(EntityKey::new(ACTIVE, job.id.as_str()));
         self.write_index(TableOperation::Replace(active, Condition::None))
             .await?;
+        if job.urgency() != Urgency::Scheduled {
+            let urgent =
+                Entity::new(urgent_key(&job)).with("job_id", Value::String(job.id.to_string()));
+            self.write_index(TableOperation::Replace(urgent, Condition::None))
+                .await?;
+        }
+        crash::point("after-index-entries");
         let entry = Entity::new(Timeline::key(job.created_at, job.id.as_str()))
             .with("job_id", Value::String(job.id.to_string()));
         self.by_day.put(entry).await?;
@@ -104,7 +119,11 @@ impl JobRepository {
         let version = self.tables.write(&self.table, operation).await?;
         let stored = versioned(job, version)?;
         if stored.value.is_terminal() {
+            crash::point("before-active-forgotten");
             self.forget_active(&stored.value.id).await?;
+            if stored.value.urgency() != Urgency::Scheduled {
+                self.forget(urgent_key(&stored.value)).await?;
+            }
         }
         Ok(stored)
     }
@@ -165,8 +184,54 @@ impl JobRepository {
         Ok((jobs, next.flatten()))
     }
 
+    /// Jobs that are more urgent than `than`, due at `now` and free, the most urgent first and of
+    /// equal ones the oldest. Costs as much as there are such jobs. Tidies entries of jobs that
+    /// are over.
+    pub async fn more_urgent(
+        &self,
+        than: Urgency,
+        now: Timestamp,
+    ) -> StorageResult<Vec<Versioned<Job>>> {
+        let below = Filter::compare(
+            Property::RowKey,
+            Comparison::Less,
+            Value::String(format!("{}_", than.rank())),
+        );
+        let query = Query {
+            filter: Some(Filter::partition(URGENT).and(below)),
+            top: NonZeroU32::new(MOST_URGENT),
+            ..Query::default()
+        };
+        let page = self.tables.query(&self.by_day.table, &query, None).await?;
+        let mut found = Vec::new();
+        for row in page.entities {
+            let Some(Value::String(text)) = row.entity.properties.get("job_id") else {
+                continue;
+            };
+            let Ok(id) = text.parse::<JobId>() else {
+                continue;
+            };
+            match self.get(&id).await {
+                Ok(Some(job)) if job.value.is_terminal() => {
+                    self.forget(row.entity.key.clone()).await?;
+                }
+                Ok(Some(job)) if is_free(&job.value, now) => found.push(job),
+                Ok(None) if now.duration_since(row.timestamp) > ORPHAN_AGE => {
+                    self.forget(row.entity.key.clone()).await?;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == StorageErrorKind::Corrupt => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
     async fn forget_active(&self, id: &JobId) -> StorageResult<()> {
-        let key = EntityKey::new(ACTIVE, id.as_str());
+        self.forget(EntityKey::new(ACTIVE, id.as_str())).await
+    }
+
+    async fn forget(&self, key: EntityKey) -> StorageResult<()> {
         match self
             .write_index(TableOperation::Delete(key, Condition::Exists))
             .await
@@ -189,6 +254,17 @@ impl JobRepository {
         job.write(&mut row);
         row.finish()
     }
+}
+
+fn urgent_key(job: &Job) -> EntityKey {
+    let rank = job.urgency().rank();
+    let age = job.created_at.as_microsecond();
+    EntityKey::new(URGENT, format!("{rank}_{age:020}_{}", job.id))
+}
+
+/// Whether a worker may claim it.
+fn is_free(job: &Job, now: Timestamp) -> bool {
+    job.not_before <= now && job.live_lease(now).is_none()
 }
 
 impl Row for Job {

@@ -141,6 +141,7 @@ impl Application {
             credentials,
             policy,
             enabled: new.enabled,
+            rpo_minutes: new.rpo_minutes,
             compression: new.compression.over(present),
             tags: new.tags.0,
             created_at: now,

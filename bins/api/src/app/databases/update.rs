@@ -101,6 +101,7 @@ fn apply(change: &DatabaseChange, present: &Database, engine: &Engine) -> Result
     if let Some(tags) = &change.tags {
         database.tags = tags.0.clone();
     }
+    database.rpo_minutes = change.rpo_minutes.clone().over(database.rpo_minutes);
     database.compression = change.compression.over(database.compression);
     match (change.use_engine_policy, &change.policy_id) {
         (Some(true), _) => database.policy = PolicySource::Engine,

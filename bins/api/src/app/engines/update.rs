@@ -174,6 +174,7 @@ fn apply(change: &EngineChange, present: &Engine, now: jiff::Timestamp) -> Resul
         engine.name = name.clone();
     }
     engine.policy_id = change.policy_id.clone().over(engine.policy_id);
+    engine.max_jobs = change.max_jobs.clone().over(engine.max_jobs);
     engine.username = change.username.clone().over(engine.username);
     engine.auth_method = change.auth_method.clone().over(engine.auth_method);
     if change.auth_method == Patch::Clear {
@@ -234,6 +235,7 @@ fn updated_fields(change: &EngineChange) -> Vec<&'static str> {
         ("username", change.username != Patch::Keep),
         ("password", change.password.is_some()),
         ("policy_id", change.policy_id != Patch::Keep),
+        ("max_jobs", change.max_jobs != Patch::Keep),
         ("apply_to_all_databases", change.apply_to_all_databases),
         (
             "apply_policy_to_all_databases",

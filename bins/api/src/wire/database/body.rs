@@ -65,6 +65,9 @@ pub(crate) struct FlatDatabase {
     use_engine_policy: Option<bool>,
     /// Whether the scheduler backs it up; `true` when absent.
     enabled: Option<bool>,
+    /// How much of its changes may be lost at most, in minutes; derived from the policy when absent.
+    #[schema(minimum = 15, maximum = 527_040)]
+    rpo_minutes: Option<u32>,
     /// Whether its backups are compressed, or how: `true`, `false`, `gzip`, `zstd`, `none`.
     #[schema(value_type = Option<CompressionBody>)]
     compression: (),
@@ -123,6 +126,9 @@ pub(crate) struct NestedDatabase {
     use_engine_policy: Option<bool>,
     /// Whether the scheduler backs it up; `true` when absent.
     enabled: Option<bool>,
+    /// How much of its changes may be lost at most, in minutes; derived from the policy when absent.
+    #[schema(minimum = 15, maximum = 527_040)]
+    rpo_minutes: Option<u32>,
     /// Whether its backups are compressed, or how: `true`, `false`, `gzip`, `zstd`, `none`.
     #[schema(value_type = Option<CompressionBody>)]
     compression: (),

@@ -1,7 +1,8 @@
 //! Changes of a database as clients send them.
 
 use dilux_core::model::{
-    AuthMethod, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port, UserName,
+    AuthMethod, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port, RpoMinutes,
+    UserName,
 };
 use dilux_core::secret::SecretValue;
 use utoipa::ToSchema;
@@ -54,6 +55,10 @@ pub(crate) struct DatabaseChange {
     /// Whether the scheduler backs it up.
     #[schema(value_type = Option<bool>)]
     pub(crate) enabled: Option<bool>,
+    /// How much of its changes may be lost at most, in minutes, 15–527040; `null` derives it from
+    /// the policy.
+    #[schema(value_type = Option<u32>, minimum = 15, maximum = 527_040)]
+    pub(crate) rpo_minutes: Patch<RpoMinutes>,
     /// Whether its backups are compressed, or how. `compression_method` says it too.
     #[schema(value_type = Option<CompressionBody>)]
     pub(crate) compression: CompressionChoice,
@@ -81,6 +86,7 @@ impl FromFields for DatabaseChange {
             policy_id: read_policy_id(fields),
             use_engine_policy: fields.optional("use_engine_policy"),
             enabled: fields.changed("enabled"),
+            rpo_minutes: fields.patch("rpo_minutes"),
             compression: CompressionChoice::read(fields),
             tags: fields.changed("tags"),
         })

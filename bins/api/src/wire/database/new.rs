@@ -2,7 +2,7 @@
 //! bodies of the design document.
 
 use dilux_core::model::{
-    Compression, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port,
+    Compression, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port, RpoMinutes,
 };
 use serde_json::Value;
 
@@ -113,6 +113,8 @@ pub(crate) struct NewDatabase {
     pub(crate) policy: PolicyChoice,
     /// Whether the scheduler backs it up.
     pub(crate) enabled: bool,
+    /// How much of its changes may be lost at most.
+    pub(crate) rpo_minutes: Option<RpoMinutes>,
     /// Compression.
     pub(crate) compression: CompressionChoice,
     /// Free labels.
@@ -227,6 +229,7 @@ struct Rest {
     own_credentials: Option<SignIn>,
     policy: PolicyChoice,
     enabled: bool,
+    rpo_minutes: Option<RpoMinutes>,
     compression: CompressionChoice,
     tags: Tags,
 }
@@ -246,6 +249,7 @@ impl Rest {
             own_credentials: (!use_engine_credentials).then_some(sign_in),
             policy: policy_source(use_engine_policy, read_policy_id(fields)),
             enabled: fields.optional("enabled").unwrap_or(true),
+            rpo_minutes: fields.optional("rpo_minutes"),
             compression: CompressionChoice::read(fields),
             tags: fields.optional("tags").unwrap_or_default(),
         }
@@ -259,6 +263,7 @@ impl Rest {
             own_credentials: self.own_credentials,
             policy: self.policy,
             enabled: self.enabled,
+            rpo_minutes: self.rpo_minutes,
             compression: self.compression,
             tags: self.tags,
         }

@@ -37,6 +37,29 @@ impl std::str::FromStr for Trigger {
     }
 }
 
+/// How pressing a job is: the first goes before the others, however long their line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Somebody waits for their data.
+    Restore,
+    /// Somebody asked for a backup.
+    Manual,
+    /// A slot is due.
+    Scheduled,
+}
+
+impl Urgency {
+    /// A digit that sorts as the urgency does.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Restore => 0,
+            Self::Manual => 1,
+            Self::Scheduled => 2,
+        }
+    }
+}
+
 /// What a backup job owes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BackupWork {

@@ -1,0 +1,66 @@
+//! Dead letters: `/api/dead-letters`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use dilux_core::model::{DeadLetterId, JobId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::reply::accepted;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::input::Id;
+use crate::problem::Answer;
+use crate::wire::Done;
+use crate::wire::dead_letter::{DeadLetterList, DeadLetterRequeued};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(list_dead_letters))
+        .routes(routes!(requeue_dead_letter))
+        .routes(routes!(discard_dead_letter))
+}
+
+/// What the workers could not work off, newest first.
+#[utoipa::path(
+    get, path = "/api/dead-letters", tag = "jobs",
+    responses((status = 200, body = DeadLetterList))
+)]
+async fn list_dead_letters(State(app): State<App>) -> Answer<Json<DeadLetterList>> {
+    Ok(Json(app.dead_letters().await?.into()))
+}
+
+/// Gives a letter another chance: its message is rung again, or its failed job booked anew.
+#[utoipa::path(
+    post, path = "/api/dead-letters/{dead_letter_id}/requeue", tag = "jobs",
+    params(("dead_letter_id" = String, Path, description = "Id of the letter")),
+    responses((status = 202, body = DeadLetterRequeued))
+)]
+async fn requeue_dead_letter(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DeadLetterId>,
+) -> Answer<(StatusCode, Json<DeadLetterRequeued>)> {
+    let job = app.requeue(&id, &caller).await?;
+    Ok(accepted(DeadLetterRequeued {
+        message: "Dead letter requeued".to_owned(),
+        job_id: job.as_ref().map(JobId::to_string),
+    }))
+}
+
+/// Throws a letter away.
+#[utoipa::path(
+    delete, path = "/api/dead-letters/{dead_letter_id}", tag = "jobs",
+    params(("dead_letter_id" = String, Path, description = "Id of the letter")),
+    responses((status = 200, body = Done))
+)]
+async fn discard_dead_letter(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DeadLetterId>,
+) -> Answer<Json<Done>> {
+    app.discard(&id, &caller).await?;
+    let message = format!("Dead letter '{id}' discarded");
+    Ok(Json(Done { message }))
+}
