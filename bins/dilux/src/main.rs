@@ -1,6 +1,7 @@
 //! The operator's command line.
 
 mod doctor;
+mod rebuild;
 mod try_out;
 mod up;
 
@@ -23,6 +24,8 @@ enum Command {
     Doctor,
     /// Back databases up and restore them through the API, and compare: the first thing to try.
     Try(try_out::Arguments),
+    /// Recreate history, index, recovery points and schedule state from the backups' manifests.
+    RebuildCatalog(rebuild::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi,
 }
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
             Command::Up => up::run().await,
             Command::Doctor => doctor::run().await,
             Command::Try(arguments) => try_out::run(arguments).await,
+            Command::RebuildCatalog(arguments) => rebuild::run(arguments).await,
             Command::Openapi => openapi(),
         }
     })

@@ -155,9 +155,9 @@ impl Processor {
             started_at,
             warnings,
         } = origin;
-        let tiers = match &job.work {
-            dilux_core::model::Work::Backup(work) => work.tiers.clone(),
-            dilux_core::model::Work::Restore(_) => Vec::new(),
+        let (tiers, slot) = match &job.work {
+            dilux_core::model::Work::Backup(work) => (work.tiers.clone(), work.slot),
+            dilux_core::model::Work::Restore(_) => (Vec::new(), None),
         };
         Manifest {
             schema: Manifest::SCHEMA,
@@ -174,6 +174,7 @@ impl Processor {
             tool: dump.tool,
             traits: dump.traits,
             tiers,
+            slot,
             trigger: job.trigger,
             started_at,
             committed_at: self.installation.clock.now(),

@@ -28,7 +28,13 @@ pub const POINTS: &[&str] = &[
 ];
 
 /// The points of everything else that takes several steps.
-pub const OTHER_POINTS: &[&str] = &["after-index-entries", "after-dead-letter", "after-requeue"];
+pub const OTHER_POINTS: &[&str] = &[
+    "after-index-entries",
+    "after-dead-letter",
+    "after-requeue",
+    "mid-rebuild",
+    "after-rebuilt-points",
+];
 
 /// Dies here, when the environment says so.
 #[cfg(debug_assertions)]

@@ -141,6 +141,7 @@ impl Seed<'_> {
             },
             traits: std::collections::BTreeMap::new(),
             tiers: Vec::new(),
+            slot: None,
             trigger: Trigger::Scheduler,
             started_at: self.at,
             committed_at: self.at,

@@ -21,7 +21,7 @@ pub use retry::RetryRule;
 pub use state::{InvalidTransition, JobState, Lease};
 pub use work::{BackupWork, Comparison, RestoreWork, Trigger, Urgency, Work};
 
-use super::{BackupStatus, DatabaseId, EngineType, JobId, Label, WorkerId};
+use super::{BackupStatus, DatabaseId, EngineType, JobId, Label, Manifest, WorkerId};
 use crate::transfer::{Failure, FailureKind};
 
 /// Whose job it is.
@@ -93,6 +93,35 @@ impl Job {
             comparison: None,
             state: JobState::Pending,
         }
+    }
+
+    /// The job that wrote a manifest, as far as that tells; for rows that got lost.
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        let owner = JobOwner {
+            database_id: manifest.database_id.clone(),
+            database_label: manifest.database_label.clone(),
+            engine_type: manifest.engine_type,
+        };
+        let work = Work::Backup(BackupWork {
+            tiers: manifest.tiers.clone(),
+            slot: manifest.slot,
+            needs_enabled: manifest.trigger == Trigger::Scheduler,
+            ..BackupWork::default()
+        });
+        let id = manifest.job_id.clone();
+        let mut job = Self::new(id, owner, work, manifest.trigger, manifest.job_created_at);
+        job.epoch = manifest.epoch;
+        job.attempts = u32::try_from(manifest.epoch).unwrap_or(u32::MAX);
+        job.progress.plain_bytes = manifest.data.plain_bytes;
+        job.progress.stored_bytes = manifest.data.stored_bytes;
+        if let Ok(worker) = manifest.worker.parse() {
+            job.open_attempt(&worker, manifest.started_at);
+            job.close_attempt(manifest.committed_at, AttemptEnd::Completed);
+        }
+        job.state = JobState::Completed {
+            at: manifest.committed_at,
+        };
+        job
     }
 
     /// The job, but not before `at`.

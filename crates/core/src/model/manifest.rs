@@ -71,6 +71,9 @@ pub struct Manifest {
     pub traits: DatabaseTraits,
     /// GFS tiers that this backup serves; empty for a manual one.
     pub tiers: Vec<Tier>,
+    /// The slot that it was due for; the catalogue's schedule state is rebuilt from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Timestamp>,
     /// Who asked.
     pub trigger: Trigger,
     /// When the dump started.

@@ -99,6 +99,18 @@ impl JobRepository {
         }
     }
 
+    /// Writes a finished job whose row got lost, with its entry by time. One that is there stays.
+    pub async fn restore(&self, job: Job) -> StorageResult<()> {
+        let entry = Entity::new(Timeline::key(job.created_at, job.id.as_str()))
+            .with("job_id", Value::String(job.id.to_string()));
+        self.by_day.put(entry).await?;
+        let operation = TableOperation::Insert(self.entity(&job));
+        match self.tables.write(&self.table, operation).await {
+            Err(error) if error.kind() != StorageErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a job; `None` when there is none, also for ids that were not made here.
     pub async fn get(&self, id: &JobId) -> StorageResult<Option<Versioned<Job>>> {
         let Some(database) = id.database() else {
