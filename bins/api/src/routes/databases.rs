@@ -57,9 +57,10 @@ async fn create_database(
     Body(new): Body<NewDatabase>,
 ) -> Answer<Created<DatabaseSaved>> {
     let view = app.create_database(new, &caller).await?;
+    let rpo = app.rpo_of(&view).await?;
     let saved = DatabaseSaved {
         message: "Database configuration created".to_owned(),
-        database: Database::from(&view),
+        database: Database::from(&view).standing(&rpo),
     };
     Ok(created(&view.database.version, saved))
 }
@@ -126,9 +127,10 @@ async fn update_database(
     let view = app
         .update_database(&id, &change, &if_match, &caller)
         .await?;
+    let rpo = app.rpo_of(&view).await?;
     let saved = DatabaseSaved {
         message: "Database configuration updated".to_owned(),
-        database: Database::from(&view),
+        database: Database::from(&view).standing(&rpo),
     };
     Ok(tagged(&view.database.version, saved))
 }

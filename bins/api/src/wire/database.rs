@@ -71,7 +71,7 @@ pub(crate) struct Database {
     /// How much of its changes may be lost at most, as it was set; `null` derives it from the
     /// policy.
     rpo_minutes: Option<u32>,
-    /// How it stands against that; absent in the answer to a change.
+    /// How it stands against that; absent where databases are imported.
     #[serde(skip_serializing_if = "Option::is_none")]
     rpo: Option<Rpo>,
     /// Whether its backups are compressed.

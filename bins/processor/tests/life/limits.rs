@@ -42,7 +42,9 @@ async fn a_restore_and_a_manual_backup_pass_a_long_line_of_scheduled_backups() {
     world.dispatch(&first).await;
     let processor = world.start();
     world
-        .until(&first.id, |job| matches!(job.state, JobState::Running { .. }))
+        .until(&first.id, |job| {
+            matches!(job.state, JobState::Running { .. })
+        })
         .await;
     let mut line: Vec<Job> = Vec::new();
     for number in 0..10 {
@@ -92,7 +94,11 @@ async fn a_04_a_backup_longer_than_three_ticks_is_not_booked_twice() {
         let stored = jobs.get(&job.id).await.unwrap().unwrap();
         dispatcher.ring(&stored).await.unwrap();
     }
-    let since = world.stored(&job.id).await.live_lease(job.created_at).cloned();
+    let since = world
+        .stored(&job.id)
+        .await
+        .live_lease(job.created_at)
+        .cloned();
     world
         .until(&job.id, |job| {
             job.live_lease(job.created_at).map(|lease| lease.until)

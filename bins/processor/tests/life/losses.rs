@@ -34,7 +34,9 @@ async fn a_03_a_database_that_is_down_is_tried_as_often_as_attempts_allow_and_de
     assert_eq!(server.started().len(), ATTEMPTS);
     assert_eq!(ended.log.len(), ATTEMPTS);
     for attempt in &ended.log {
-        assert!(matches!(&attempt.end, Some(AttemptEnd::Failed { kind, .. }) if *kind == FailureKind::Unreachable));
+        assert!(
+            matches!(&attempt.end, Some(AttemptEnd::Failed { kind, .. }) if *kind == FailureKind::Unreachable)
+        );
     }
     let states = &world.installation.repositories.states;
     let state = states.get(&job.database_id).await.unwrap().unwrap().value;
@@ -54,7 +56,9 @@ async fn die_on(world: &World, id: &JobId) {
     let worker: WorkerId = "dead".parse().unwrap();
     let now = world.installation.clock.now();
     let claimed = stored.value.claim(worker, now, SignedDuration::ZERO);
-    jobs.update(claimed.unwrap(), &stored.version).await.unwrap();
+    jobs.update(claimed.unwrap(), &stored.version)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,11 +73,12 @@ async fn a_job_whose_worker_died_is_taken_over_and_the_loss_is_logged() {
     let ended = world.ended(&job.id).await;
     processor.stop().await;
     assert!(matches!(ended.state, JobState::Completed { .. }));
-    let ends: Vec<_> = ended.log.iter().map(|attempt| attempt.end.clone()).collect();
-    assert_eq!(
-        ends,
-        [Some(AttemptEnd::Lost), Some(AttemptEnd::Completed)]
-    );
+    let ends: Vec<_> = ended
+        .log
+        .iter()
+        .map(|attempt| attempt.end.clone())
+        .collect();
+    assert_eq!(ends, [Some(AttemptEnd::Lost), Some(AttemptEnd::Completed)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +99,11 @@ async fn a_job_that_kills_its_worker_each_time_ends_failed_and_among_the_dead_le
     };
     assert_eq!(failure.kind, FailureKind::WorkerLost);
     assert!(failure.message.contains("died 4 times"), "{failure}");
-    assert_eq!(server.started(), Vec::<String>::new(), "it is not run again");
+    assert_eq!(
+        server.started(),
+        Vec::<String>::new(),
+        "it is not run again"
+    );
     let letters = &world.installation.repositories.dead_letters;
     let letters = letters.list().await.unwrap().items;
     assert_eq!(letters.len(), 1);

@@ -62,8 +62,7 @@ fn a_free_place_goes_to_whoever_is_most_urgent_and_then_to_whoever_came_first() 
         assert_eq!(places.next(RULE.total), [expected.job.clone()]);
         for other in [&late, &early, &manual, &restore] {
             let may = other.job == expected.job;
-            let is_running = places.taken.iter().any(|taken| taken.job == other.job);
-            if !is_running {
+            if places.line.iter().any(|waiting| waiting.job == other.job) {
                 assert_eq!(places.clone().admit(other, RULE, at(6)), may);
             }
         }
