@@ -136,11 +136,11 @@ async fn sweep(kind: StoreKind, sample: Sample) {
 }
 
 #[tokio::test]
-async fn a_processor_killed_at_any_point_leaves_one_backup_on_the_embedded_store() {
+async fn a_09_a_processor_killed_at_any_point_leaves_one_backup_on_the_embedded_store() {
     sweep(StoreKind::Embedded, Sample::postgresql().unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_processor_killed_at_any_point_leaves_one_backup_on_azurite() {
+async fn a_09_a_processor_killed_at_any_point_leaves_one_backup_on_azurite() {
     sweep(StoreKind::Azurite, Sample::mariadb().unwrap()).await;
 }

@@ -106,7 +106,12 @@ impl Home {
 
     /// Starts the API, waits until it answers, and signs in.
     pub async fn start_api(&self) -> Result<(Service, Client)> {
-        let mut service = self.start("dilux-api")?;
+        self.start_api_with(&[]).await
+    }
+
+    /// Starts the API with more variables, waits until it answers, and signs in.
+    pub async fn start_api_with(&self, more: &[(&str, String)]) -> Result<(Service, Client)> {
+        let mut service = self.start_with("dilux-api", more)?;
         let token_file = self.directory.path().join("data/bootstrap-token");
         let deadline = Instant::now() + START_LIMIT;
         loop {

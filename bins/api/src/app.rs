@@ -31,7 +31,7 @@ pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use discovery::{Discovery, FoundDatabase, Import};
 pub(crate) use downloads::{BackupData, Link};
-pub(crate) use engines::{EnginePage, EngineUpdate, EngineView};
+pub(crate) use engines::{EnginePage, EngineUpdate, EngineView, RemovalPreview};
 pub(crate) use jobs::{JobPage, Started};
 
 use crate::context::Context;

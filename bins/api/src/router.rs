@@ -20,7 +20,11 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The whole API over `context`, opened by `token`.
 pub fn router(context: Context, token: BootstrapToken) -> Router {
-    let app: App = Arc::new(Application::new(context, token));
+    router_of(Arc::new(Application::new(context, token)))
+}
+
+/// The whole API over an application.
+pub(crate) fn router_of(app: App) -> Router {
     let (protected, _) = routes::protected().split_for_parts();
     let (public, _) = routes::public().split_for_parts();
     let closed = protected

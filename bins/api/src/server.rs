@@ -1,12 +1,14 @@
 //! Starting and stopping the service.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::Application;
 use crate::context::Context;
-use crate::router::router;
+use crate::router::router_of;
 use crate::token::BootstrapToken;
 
 /// The service was asked to listen where others could reach it.
@@ -43,7 +45,12 @@ pub async fn serve(
     )
     .await?;
     let grace = installation.settings.worker.shutdown_grace;
-    let service = router(context, token).into_make_service_with_connect_info::<SocketAddr>();
+    let app = Arc::new(Application::new(context, token));
+    // Not being able to finish what was begun is no reason not to serve the rest.
+    if let Err(error) = app.finish_removals().await {
+        tracing::error!(%error, "an interrupted removal could not be finished");
+    }
+    let service = router_of(app).into_make_service_with_connect_info::<SocketAddr>();
     let stop = shutdown.clone();
     let server = axum::serve(listener, service)
         .with_graceful_shutdown(async move { stop.cancelled().await });

@@ -32,6 +32,12 @@ pub const OTHER_POINTS: &[&str] = &[
     "after-index-entries",
     "after-dead-letter",
     "after-requeue",
+    "before-removal",
+    "after-removal-noted",
+    "after-removal-jobs-cancelled",
+    "after-removal-database",
+    "after-removal-engine",
+    "after-removal-audit",
     "mid-rebuild",
     "after-rebuilt-points",
 ];

@@ -13,6 +13,7 @@ mod job;
 mod manifest;
 mod name;
 mod policy;
+mod removal;
 mod settings;
 mod tool;
 
@@ -38,5 +39,6 @@ pub use policy::{
     HourlyInterval, InvalidPolicy, JitterMinutes, KeepCount, Month, PolicyZone, Tier, TierRule,
     TierSchedule, TimeOfDay, Timing,
 };
+pub use removal::Removal;
 pub use settings::AppSettings;
 pub use tool::{ServerIdentity, ToolIdentity};

@@ -14,6 +14,7 @@ mod jobs;
 mod keys;
 mod places;
 mod policies;
+mod removals;
 mod row;
 mod rows;
 mod schedule_state;
@@ -36,7 +37,7 @@ pub use timeline::{Cursor, InvalidCursor};
 
 use crate::model::{
     BackupPolicy, Database, DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId,
-    PolicyId,
+    PolicyId, Removal,
 };
 use crate::storage::{StorageResult, TableName, TableStore};
 
@@ -63,6 +64,8 @@ pub struct Repositories {
     pub states: Collection<DatabaseState, DatabaseId>,
     /// Dead letters by id.
     pub dead_letters: Collection<DeadLetter, DeadLetterId>,
+    /// Removals under way, by engine.
+    pub removals: Collection<Removal, EngineId>,
     /// Places of running jobs.
     pub places: PlaceRepository,
     /// Jobs.
@@ -96,6 +99,7 @@ impl Repositories {
             policies: Collection::new(tables.clone(), fixed("backuppolicies"), "backup_policy"),
             states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
             dead_letters: Collection::new(tables.clone(), fixed("deadletters"), "dead_letter"),
+            removals: Collection::new(tables.clone(), fixed("removals"), "engine"),
             places: PlaceRepository::new(tables.clone(), fixed("places")),
             jobs: JobRepository::new(
                 tables.clone(),
@@ -128,6 +132,7 @@ impl Repositories {
             self.policies.table(),
             self.states.table(),
             self.dead_letters.table(),
+            self.removals.table(),
             self.places.table(),
         ];
         let others = self

@@ -42,13 +42,17 @@ impl Application {
         caller: &Caller,
     ) -> Result<Option<JobId>> {
         let letter = self.dead_letter(id).await?;
-        let job = match (letter.value.reason, &letter.value.job_id) {
-            (DeadLetterReason::ExhaustedJob, Some(job)) => Some(self.book_again(id, job).await?),
-            _ => {
-                let dispatcher = &self.installation.dispatcher;
-                dispatcher.resend(&letter.value.text).await?;
-                letter.value.job_id.clone()
-            }
+        let exhausted = letter
+            .value
+            .job_id
+            .as_ref()
+            .filter(|_| letter.value.reason == DeadLetterReason::ExhaustedJob);
+        let job = if let Some(job) = exhausted {
+            Some(self.book_again(id, job).await?)
+        } else {
+            let dispatcher = &self.installation.dispatcher;
+            dispatcher.resend(&letter.value.text).await?;
+            letter.value.job_id.clone()
         };
         crash::point("after-requeue");
         self.forget(&letter).await?;

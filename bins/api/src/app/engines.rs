@@ -1,5 +1,6 @@
 //! Engines: list, read, register, remove. Changes are in `update`.
 
+mod removal;
 mod update;
 
 use std::collections::HashMap;
@@ -12,14 +13,14 @@ use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
+pub(crate) use removal::RemovalPreview;
 pub(crate) use update::EngineUpdate;
 
+use super::Application;
 use super::audit::Event;
 use super::undo::Undo;
-use super::{Application, write_error};
 use crate::caller::Caller;
-use crate::etag::IfMatch;
-use crate::wire::engine::{EngineFilter, EngineRemoval, NewEngine};
+use crate::wire::engine::{EngineFilter, NewEngine};
 use crate::wire::sign_in::{SignIn, uses_no_password};
 
 /// An engine with what clients want to know beside it.
@@ -225,45 +226,6 @@ impl Application {
         undo.insert_engine(engine).await
     }
 
-    /// Removes an engine with its password, and its databases where that is asked for. Gives the
-    /// number of databases removed. When it fails half-way, the same call goes on where it stopped.
-    pub(crate) async fn delete_engine(
-        &self,
-        id: &EngineId,
-        removal: &EngineRemoval,
-        if_match: &IfMatch,
-        caller: &Caller,
-    ) -> Result<usize> {
-        let guard = self.registration.lock().await;
-        let engine = self.engine(id).await?;
-        if_match.check(&engine.version)?;
-        let databases = self.databases_of(id).await?;
-        require_removable(databases.len(), removal)?;
-        for database in &databases {
-            self.remove_database(database.clone(), caller).await?;
-        }
-        let engines = &self.installation.repositories.engines;
-        engines
-            .delete(id, &engine.version)
-            .await
-            .map_err(write_error)?;
-        drop(guard);
-        if let Some(name) = &engine.value.secret {
-            self.forget_secret(name).await;
-        }
-        let details = json!({
-            "engine_id": id.as_str(),
-            "engine_type": engine.value.engine_type.as_str(),
-            "host": engine.value.host.as_str(),
-            "cascade_databases": removal.delete_databases,
-            "cascade_backups": false,
-            "databases_deleted": databases.len(),
-        });
-        self.record(caller, event(AuditAction::Delete, &engine.value, details))
-            .await;
-        Ok(databases.len())
-    }
-
     /// Fails on `field` unless the policy exists.
     pub(super) async fn require_policy(&self, field: &str, id: &PolicyId) -> Result<()> {
         match self.installation.repositories.policies.get(id).await? {
@@ -309,26 +271,6 @@ pub(super) fn described_by_address(
 /// Whether it can be asked for its databases: Azure identities cannot sign in yet.
 fn is_discoverable(engine: &Engine) -> bool {
     engine.has_credentials() && !uses_no_password(engine.auth_method)
-}
-
-/// Databases go only when that is asked for, and backups never.
-fn require_removable(databases: usize, removal: &EngineRemoval) -> Result<()> {
-    if databases == 0 {
-        Ok(())
-    } else if !removal.delete_databases {
-        Err(Error::Refused(format!(
-            "Cannot delete engine with {databases} associated database(s). Delete databases first \
-             or use delete_databases=true."
-        )))
-    } else if removal.delete_backups {
-        Err(Error::Refused(
-            "this version cannot delete backups: repeat the request without delete_backups, and \
-             the engine and its databases go while their backups stay"
-                .to_owned(),
-        ))
-    } else {
-        Ok(())
-    }
 }
 
 fn matches(filter: &EngineFilter, engine: &Engine) -> bool {

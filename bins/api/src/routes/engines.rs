@@ -16,13 +16,14 @@ use crate::problem::Answer;
 use crate::wire::database::{Imported, NewImport, NewImportBody};
 use crate::wire::engine::{
     DiscoveredDatabase, DiscoveredDatabases, Engine, EngineChange, EngineChanged, EngineCreated,
-    EngineDeleted, EngineFilter, EngineList, EngineRemoval, EngineTest, NewEngine,
+    EngineDeleted, EngineFilter, EngineList, EngineRemoval, EngineTest, NewEngine, RemovalPreview,
 };
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(list_engines, create_engine))
         .routes(routes!(get_engine, update_engine, delete_engine))
+        .routes(routes!(preview_removal))
         .routes(routes!(test_engine))
         .routes(routes!(discover_databases))
         .routes(routes!(import_databases))
@@ -98,6 +99,19 @@ async fn update_engine(
 ) -> Answer<Tagged<EngineChanged>> {
     let update = app.update_engine(&id, &change, &if_match, &caller).await?;
     Ok(tagged(&update.engine.version, EngineChanged::from(&update)))
+}
+
+/// What the removal of an engine would take with it, and which jobs it would cancel.
+#[utoipa::path(
+    get, path = "/api/engines/{engine_id}/removal", tag = "engines",
+    params(("engine_id" = String, Path, description = "Id of the engine")),
+    responses((status = 200, body = RemovalPreview))
+)]
+async fn preview_removal(
+    State(app): State<App>,
+    Id(id): Id<EngineId>,
+) -> Answer<Json<RemovalPreview>> {
+    Ok(Json(RemovalPreview::from(&app.preview_removal(&id).await?)))
 }
 
 /// Removes an engine. One with databases is refused, unless they shall go with it; backups stay.

@@ -9,7 +9,7 @@ use dilux_core::secret::{SecretName, SecretValue};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-pub(crate) use answers::{DiscoveredDatabase, DiscoveredDatabases, EngineTest};
+pub(crate) use answers::{DiscoveredDatabase, DiscoveredDatabases, EngineTest, RemovalPreview};
 
 use super::Damaged;
 use super::sign_in::{SignIn, SignInPatch};

@@ -14,6 +14,7 @@ const ROUTES: &[&str] = &[
     "GET /api/engines/{engine_id}",
     "PUT /api/engines/{engine_id}",
     "DELETE /api/engines/{engine_id}",
+    "GET /api/engines/{engine_id}/removal",
     "POST /api/engines/{engine_id}/test",
     "POST /api/engines/{engine_id}/discover",
     "POST /api/engines/{engine_id}/databases",

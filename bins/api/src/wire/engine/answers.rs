@@ -1,5 +1,6 @@
 //! What an engine answered: its databases, and whether it let us in.
 
+use dilux_core::model::Work;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,4 +62,72 @@ pub(crate) struct EngineTest {
     pub(crate) error_type: Option<String>,
     /// What the server says it is.
     pub(crate) server_version: Option<String>,
+}
+
+/// A job that the removal of an engine would cancel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CancelledJob {
+    /// Id.
+    id: String,
+    /// `backup` or `restore`.
+    kind: &'static str,
+    /// `pending`, `running` or `retrying`.
+    state: &'static str,
+    /// Database that it belongs to.
+    database_id: String,
+}
+
+/// A database that would go with its engine.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RemovedDatabase {
+    /// Id.
+    id: String,
+    /// Label.
+    name: String,
+    /// Name on the server.
+    database_name: String,
+}
+
+/// What the removal of an engine would take with it. Backups stay.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RemovalPreview {
+    /// The engine.
+    engine_id: String,
+    /// Its label.
+    engine_name: String,
+    /// Whether `delete_databases=true` is needed.
+    needs_delete_databases: bool,
+    /// Its databases, which go only when that is asked for.
+    databases: Vec<RemovedDatabase>,
+    /// Jobs that would be cancelled.
+    jobs: Vec<CancelledJob>,
+}
+
+impl From<&crate::app::RemovalPreview> for RemovalPreview {
+    fn from(preview: &crate::app::RemovalPreview) -> Self {
+        let databases = preview.databases.iter().map(|view| {
+            let database = &view.database.value;
+            RemovedDatabase {
+                id: database.id.to_string(),
+                name: database.label.to_string(),
+                database_name: database.database_name.to_string(),
+            }
+        });
+        let jobs = preview.jobs.iter().map(|job| CancelledJob {
+            id: job.id.to_string(),
+            kind: match job.work {
+                Work::Backup(_) => "backup",
+                Work::Restore(_) => "restore",
+            },
+            state: job.state.as_str(),
+            database_id: job.database_id.to_string(),
+        });
+        Self {
+            engine_id: preview.engine.id.to_string(),
+            engine_name: preview.engine.name.to_string(),
+            needs_delete_databases: !preview.databases.is_empty(),
+            databases: databases.collect(),
+            jobs: jobs.collect(),
+        }
+    }
 }

@@ -59,7 +59,7 @@ fn a_free_place_goes_to_whoever_is_most_urgent_and_then_to_whoever_came_first() 
     for expected in [&restore, &manual, &early, &late] {
         let running = places.taken[0].clone();
         places.release(&running.job, running.epoch);
-        assert_eq!(places.next(RULE.total), [expected.job.clone()]);
+        assert_eq!(places.next(RULE.total), vec![expected.job.clone()]);
         for other in [&late, &early, &manual, &restore] {
             let may = other.job == expected.job;
             if places.line.iter().any(|waiting| waiting.job == other.job) {
@@ -87,7 +87,7 @@ fn a_place_goes_with_the_lease_of_its_job_and_an_old_claim_frees_no_newer_one() 
     let job = scheduled("a", "one", 0);
     assert!(places.admit(&job, RULE, at(0)));
     assert_eq!(places.doubtful(at(89)), []);
-    assert_eq!(places.doubtful(at(90)), [job.job.clone()]);
+    assert_eq!(places.doubtful(at(90)), vec![job.job.clone()]);
     places.settle(&job.job, Some(at(150)));
     assert_eq!(places.doubtful(at(149)), []);
     places.settle(&job.job, None);

@@ -1,0 +1,237 @@
+//! Removing an engine with its databases: previewed, noted before the first step, and finished
+//! after a crash by the next start or the same call. Backups stay.
+
+use dilux_core::model::{
+    AuditAction, AuditResourceType, DatabaseId, Engine, EngineId, Job, Removal, Work,
+};
+use dilux_core::repository::Versioned;
+use dilux_core::{Error, Result, crash};
+use serde_json::json;
+
+use crate::app::audit::Event;
+use crate::app::databases::DatabaseView;
+use crate::app::{Application, RACES, is_lost_race, too_many_races, write_error};
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::wire::engine::EngineRemoval;
+
+/// What the removal of an engine would take with it.
+#[derive(Debug)]
+pub(crate) struct RemovalPreview {
+    /// The engine.
+    pub(crate) engine: Engine,
+    /// Its databases, by label.
+    pub(crate) databases: Vec<DatabaseView>,
+    /// Jobs that would be cancelled.
+    pub(crate) jobs: Vec<Job>,
+}
+
+impl Application {
+    /// What [`Self::delete_engine`] would do.
+    pub(crate) async fn preview_removal(&self, id: &EngineId) -> Result<RemovalPreview> {
+        let engine = self.engine(id).await?.value;
+        let mut databases: Vec<DatabaseView> = self
+            .databases_of(id)
+            .await?
+            .into_iter()
+            .map(|database| DatabaseView {
+                database,
+                engine: engine.clone(),
+            })
+            .collect();
+        databases.sort_by_cached_key(|view| view.database.value.label.as_str().to_lowercase());
+        let ids: Vec<DatabaseId> = ids(&databases);
+        Ok(RemovalPreview {
+            jobs: self.jobs_on(id, &ids).await?,
+            engine,
+            databases,
+        })
+    }
+
+    /// Removes an engine with its password, and its databases where that is asked for; jobs that
+    /// wait or run are cancelled. Gives the number of databases removed. When it is interrupted,
+    /// the same call, or the next start of the API, finishes it.
+    pub(crate) async fn delete_engine(
+        &self,
+        id: &EngineId,
+        removal: &EngineRemoval,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<usize> {
+        let _guard = self.registration.lock().await;
+        let removals = &self.installation.repositories.removals;
+        if let Some(begun) = removals.get(id).await? {
+            return self.finish_removal(begun).await;
+        }
+        let engine = self.engine(id).await?;
+        if_match.check(&engine.version)?;
+        let databases = self.databases_of(id).await?;
+        require_removable(databases.len(), removal)?;
+        let engine = engine.value;
+        let record = Removal {
+            engine_id: engine.id,
+            name: engine.name,
+            engine_type: engine.engine_type,
+            host: engine.host,
+            port: engine.port,
+            secret: engine.secret,
+            total: u32::try_from(databases.len()).unwrap_or(u32::MAX),
+            databases: databases.into_iter().map(|row| row.value.id).collect(),
+            user_id: caller.user_id.clone(),
+            user_email: caller.user_email.clone(),
+            at: self.installation.clock.now(),
+        };
+        crash::point("before-removal");
+        let begun = removals.insert(record).await.map_err(write_error)?;
+        crash::point("after-removal-noted");
+        self.finish_removal(begun).await
+    }
+
+    /// Finishes every removal that was interrupted. Called at the start of the API.
+    pub(crate) async fn finish_removals(&self) -> Result<usize> {
+        let _guard = self.registration.lock().await;
+        let begun = self.installation.repositories.removals.list().await?.items;
+        let count = begun.len();
+        for removal in begun {
+            tracing::warn!(engine.id = %removal.value.engine_id, "removal was interrupted; finishing it");
+            self.finish_removal(removal).await?;
+        }
+        Ok(count)
+    }
+
+    /// Each step finds what an earlier try has done already. The record shrinks with the databases
+    /// and goes last.
+    async fn finish_removal(&self, mut removal: Versioned<Removal>) -> Result<usize> {
+        let removals = &self.installation.repositories.removals;
+        let caller = Caller {
+            user_id: removal.value.user_id.clone(),
+            user_email: removal.value.user_email.clone(),
+            address: None,
+        };
+        let id = removal.value.engine_id.clone();
+        let jobs = self.jobs_on(&id, &removal.value.databases).await?;
+        for job in jobs {
+            self.cancel_unless_over(&job, &caller).await?;
+        }
+        crash::point("after-removal-jobs-cancelled");
+        while let Some(database) = removal.value.databases.last() {
+            self.remove_registered(database, &caller).await?;
+            crash::point("after-removal-database");
+            let mut rest = removal.value.clone();
+            rest.databases.pop();
+            removal = removals
+                .replace(rest, &removal.version)
+                .await
+                .map_err(write_error)?;
+        }
+        self.remove_engine_row(&id).await?;
+        crash::point("after-removal-engine");
+        if let Some(name) = &removal.value.secret {
+            self.forget_secret(name).await;
+        }
+        self.record(&caller, removed(&removal.value)).await;
+        crash::point("after-removal-audit");
+        removals
+            .delete(&id, &removal.version)
+            .await
+            .map_err(write_error)?;
+        Ok(usize::try_from(removal.value.total).unwrap_or(usize::MAX))
+    }
+
+    async fn remove_registered(&self, id: &DatabaseId, caller: &Caller) -> Result<()> {
+        let databases = &self.installation.repositories.databases;
+        for _ in 0..RACES {
+            let Some(database) = databases.get(id).await? else {
+                return Ok(());
+            };
+            match self.remove_database(database, caller).await {
+                Err(Error::Conflict(_)) => {}
+                outcome => return outcome,
+            }
+        }
+        too_many_races()
+    }
+
+    async fn remove_engine_row(&self, id: &EngineId) -> Result<()> {
+        let engines = &self.installation.repositories.engines;
+        for _ in 0..RACES {
+            let Some(engine) = engines.get(id).await? else {
+                return Ok(());
+            };
+            match engines.delete(id, &engine.version).await {
+                Err(error) if is_lost_race(&error) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => return Ok(()),
+            }
+        }
+        too_many_races()
+    }
+
+    /// Jobs that are not over and back up one of these databases, or restore onto the engine.
+    async fn jobs_on(&self, engine: &EngineId, databases: &[DatabaseId]) -> Result<Vec<Job>> {
+        let now = self.installation.clock.now();
+        let active = self.installation.repositories.jobs.active(now).await?;
+        let on_it = active
+            .into_iter()
+            .map(|job| job.value)
+            .filter(|job| match &job.work {
+                Work::Backup(_) => databases.contains(&job.database_id),
+                Work::Restore(work) => work.target_engine == *engine,
+            });
+        Ok(on_it.collect())
+    }
+
+    async fn cancel_unless_over(&self, job: &Job, caller: &Caller) -> Result<()> {
+        match self.cancel_job(&job.id, caller).await {
+            // It ended by itself in the meantime.
+            Ok(_) | Err(Error::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn ids(databases: &[DatabaseView]) -> Vec<DatabaseId> {
+    databases
+        .iter()
+        .map(|view| view.database.value.id.clone())
+        .collect()
+}
+
+fn removed(removal: &Removal) -> Event {
+    Event {
+        action: AuditAction::Delete,
+        resource_type: AuditResourceType::Engine,
+        resource_id: removal.engine_id.to_string(),
+        resource_name: removal.name.to_string(),
+        details: json!({
+            "engine_id": removal.engine_id.as_str(),
+            "engine_type": removal.engine_type.as_str(),
+            "host": removal.host.as_str(),
+            "port": removal.port.get(),
+            "cascade_databases": removal.total > 0,
+            "cascade_backups": false,
+            "databases_deleted": removal.total,
+        }),
+        failure: None,
+    }
+}
+
+/// Databases go only when that is asked for, and backups never.
+fn require_removable(databases: usize, removal: &EngineRemoval) -> Result<()> {
+    if databases == 0 {
+        Ok(())
+    } else if !removal.delete_databases {
+        Err(Error::Refused(format!(
+            "Cannot delete engine with {databases} associated database(s). Delete databases first \
+             or use delete_databases=true."
+        )))
+    } else if removal.delete_backups {
+        Err(Error::Refused(
+            "this version cannot delete backups: repeat the request without delete_backups, and \
+             the engine and its databases go while their backups stay"
+                .to_owned(),
+        ))
+    } else {
+        Ok(())
+    }
+}
