@@ -8,5 +8,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod retention_oracle;
 pub mod samples;
+pub mod schedule_oracle;
+mod seed;
 mod server_process;
 pub mod transfer;

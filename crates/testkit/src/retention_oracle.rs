@@ -11,7 +11,8 @@ use dilux_core::model::BackupId;
 use dilux_core::retention::{Candidate, KeepReason, Plan, Rules, Soundness, Standing, Verdict};
 use jiff::Timestamp;
 
-use history::{History, Seed};
+use crate::seed::Seed;
+use history::History;
 
 /// What is tested: `dilux_core::retention::plan`, or a faulty stand-in that proves that the oracle
 /// can fail.

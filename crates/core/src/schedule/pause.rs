@@ -30,18 +30,25 @@ pub(super) struct Failing {
 }
 
 impl Failing {
-    pub(super) fn of(states: &[TierState]) -> Option<Self> {
-        let since = states.iter().filter_map(|state| state.failed_at).max()?;
-        let success = states.iter().filter_map(|state| state.satisfied_at).max();
+    /// What the states say of it. News from the future was noted by a clock that was ahead, and
+    /// says nothing.
+    pub(super) fn of(states: &[TierState], now: Timestamp) -> Option<Self> {
+        let is_past = |at: &Timestamp| *at <= now;
+        let failed = states.iter().filter_map(|state| state.failed_at);
+        let since = failed.filter(is_past).max()?;
+        let succeeded = states.iter().filter_map(|state| state.satisfied_at);
+        let success = succeeded.filter(is_past).max();
         let failures = states.iter().map(|state| state.failures).max()?;
         (failures > 0 && success.is_none_or(|success| success < since))
             .then_some(Self { since, failures })
     }
 
     /// When the next job may start at the earliest.
-    pub(super) fn until(self, states: &[TierState]) -> Timestamp {
+    pub(super) fn until(self, states: &[TierState], horizon: Timestamp) -> Timestamp {
         let open = states.iter().filter(|state| state.is_open());
-        let booked = open.filter_map(|state| state.job.as_ref().map(|job| job.slot));
+        let booked = open
+            .filter_map(|state| state.job.as_ref().map(|job| job.slot))
+            .filter(|slot| *slot <= horizon);
         let last = booked.chain([self.since]).max().unwrap_or(self.since);
         let pause = if self.failures <= 1 { FIRST } else { LATER };
         last.saturating_add(pause).unwrap_or(Timestamp::MAX)
@@ -49,8 +56,8 @@ impl Failing {
 }
 
 /// When the slot whose job failed may be tried again; `None` when there is nothing to try again.
-pub(super) fn retry_at(state: &TierState) -> Option<Timestamp> {
-    let failed_at = state.failed_at?;
+pub(super) fn retry_at(state: &TierState, now: Timestamp) -> Option<Timestamp> {
+    let failed_at = state.failed_at?.min(now);
     let is_last = state.job.as_ref()?.slot == state.last_slot;
     if state.outcome != SlotOutcome::Failed || !is_last {
         return None;
@@ -66,10 +73,10 @@ pub(super) fn retry_at(state: &TierState) -> Option<Timestamp> {
 }
 
 /// How many attempts a job that starts at `start` may make; `None` leaves it to the setting.
-pub(super) fn attempts(states: &[TierState], start: Timestamp) -> Option<u32> {
+pub(super) fn attempts(states: &[TierState], start: Timestamp, is_failing: bool) -> Option<u32> {
     let near = |slot: Timestamp| start.duration_since(slot).abs() < CLOSE;
     let is_close = states
         .iter()
         .any(|state| state.job.as_ref().is_some_and(|job| near(job.slot)));
-    (is_close || Failing::of(states).is_some()).then_some(1)
+    (is_close || is_failing).then_some(1)
 }

@@ -76,7 +76,7 @@ pub struct Plan {
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let mut planner = Planner {
         situation,
-        failing: Failing::of(situation.states),
+        failing: Failing::of(situation.states, situation.outlook.now),
         states: situation.states.to_vec(),
         booked_now: Vec::new(),
         plan: Plan::default(),

@@ -119,6 +119,21 @@ impl TierState {
         }
     }
 
+    /// A tier whose newest slot with a backup is `slot`.
+    pub fn satisfied(tier: Tier, slot: Timestamp, at: Timestamp) -> Self {
+        Self {
+            satisfied_slot: Some(slot),
+            satisfied_at: Some(at),
+            ..Self::decided_until(tier, slot)
+        }
+    }
+
+    /// The newest slot that has a backup, or whose job is not known to be over.
+    pub(super) fn served_slot(&self) -> Option<Timestamp> {
+        let open = self.job.as_ref().filter(|_| self.is_open());
+        self.satisfied_slot.max(open.map(|job| job.slot))
+    }
+
     /// Whether its newest job may still be under way.
     pub fn is_open(&self) -> bool {
         matches!(self.outcome, SlotOutcome::Claimed | SlotOutcome::Booked) && self.job.is_some()

@@ -4,39 +4,7 @@ use dilux_core::model::{KeepCount, Tier};
 use dilux_core::retention::{Candidate, Rules, Soundness, Standing, TierKeep};
 use jiff::{SignedDuration, Timestamp};
 
-/// `SplitMix64`: a stream of numbers that follows from its seed on every machine.
-#[derive(Debug)]
-pub(super) struct Seed(u64);
-
-impl Seed {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub(super) fn below(&mut self, end: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(end.max(1))).unwrap_or(0)
-    }
-
-    fn one_in(&mut self, odds: u32) -> bool {
-        self.below(odds) == 0
-    }
-
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for end in (1..items.len()).rev() {
-            let other = self.below(u32::try_from(end + 1).unwrap_or(1)) as usize;
-            items.swap(end, other);
-        }
-    }
-}
+use crate::seed::Seed;
 
 /// A database's backups on some day.
 #[derive(Debug)]

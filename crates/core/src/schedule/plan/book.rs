@@ -49,6 +49,7 @@ impl Planner<'_> {
             .and_then(|(tier, _, _)| self.state(*tier))
             .map(|state| state.failures);
         let reason = self.reason(is_new, &tiers, retry, start);
+        self.booked_now = tiers.iter().map(|(tier, _)| *tier).collect();
         let job = self.job(slot, tiers, (start, retry, reason));
         self.book(job);
     }
@@ -63,21 +64,31 @@ impl Planner<'_> {
             .collect();
         slots.sort_unstable();
         slots.dedup();
+        let mut deferred: Vec<Tier> = Vec::new();
         for slot in slots {
             let tiers: Vec<(Tier, Timestamp)> = outlook
                 .tiers
                 .iter()
-                .filter(|tier| tier.ahead.contains(&slot))
+                .filter(|tier| tier.ahead.contains(&slot) && !deferred.contains(&tier.tier))
                 .filter(|tier| {
                     let state = self.state(tier.tier);
                     state.is_none_or(|state| state.last_slot < slot)
                 })
                 .map(|tier| (tier.tier, slot))
                 .collect();
-            // A tier whose job is under way is decided at its slot, when it may be over.
-            let is_undecided = |tier: &Tier| self.is_busy(*tier) || self.booked_now.contains(tier);
+            // A tier whose job is under way, or waits for a blackout's end, is decided at its slot,
+            // when that may be over.
+            let is_undecided = |tier: &Tier| {
+                let now = self.now();
+                let waits = self.state(*tier).is_some_and(|state| {
+                    let job = state.job.as_ref();
+                    state.is_open() && job.is_some_and(|job| job.slot <= now)
+                });
+                waits || self.is_busy(*tier) || self.booked_now.contains(tier)
+            };
             let start = self.start_of(slot);
             if tiers.iter().all(|(tier, _)| is_undecided(tier)) || self.must_wait(start) {
+                deferred.extend(tiers.iter().map(|(tier, _)| *tier));
                 continue;
             }
             let reason = self.reason(false, &tiers, None, slot);
@@ -88,8 +99,9 @@ impl Planner<'_> {
 
     /// Whether a failing database is left in peace until after `start`.
     fn must_wait(&self, start: Timestamp) -> bool {
-        self.failing
-            .is_some_and(|failing| start < failing.until(&self.states))
+        self.failing.is_some_and(|failing| {
+            start < failing.until(&self.states, self.situation.outlook.horizon)
+        })
     }
 
     /// Gives up due slots whose tier still waits for the backup of an earlier slot.
@@ -155,7 +167,7 @@ impl Planner<'_> {
             slot,
             tiers,
             not_before,
-            attempts: pause::attempts(&self.states, not_before),
+            attempts: pause::attempts(&self.states, not_before, self.failing.is_some()),
             reason,
         }
     }
@@ -166,7 +178,6 @@ impl Planner<'_> {
             let state = planned(self.state(*tier), *tier, &job, *slot);
             self.states.retain(|known| known.tier != *tier);
             self.states.push(state);
-            self.booked_now.push(*tier);
         }
         self.plan.jobs.push(job);
     }

@@ -53,10 +53,11 @@ impl Planner<'_> {
         if last >= latest {
             return self.judge_retry(tier, latest);
         }
-        let is_served = outlook.previous.is_some_and(|previous| last > previous);
-        if is_served && latest <= self.situation.edited_at {
+        let served = state.served_slot();
+        let is_served = outlook.previous.is_some() && served > outlook.previous;
+        if let Some(served) = served.filter(|_| is_served && latest <= self.situation.edited_at) {
             let reason = format!(
-                "the schedule was changed after the slot {last}, which served the same period"
+                "the schedule was changed after the slot {served}, which served the same period"
             );
             self.miss_until(tier, latest, &reason);
             return Verdict::Nothing;
@@ -73,7 +74,7 @@ impl Planner<'_> {
         let retry = self
             .state(tier)
             .filter(|state| state.last_slot == latest)
-            .and_then(retry_at);
+            .and_then(|state| retry_at(state, self.now()));
         match retry {
             None => Verdict::Nothing,
             Some(_) if self.limit_passed(latest).is_some() => Verdict::Nothing,
