@@ -71,22 +71,22 @@ fn table(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn named(upstream: Upstream, method: Method, uri: &str) -> String {
-        name(upstream, &method, &uri.parse().unwrap())
+    fn named(upstream: Upstream, method: &Method, uri: &str) -> String {
+        name(upstream, method, &uri.parse().unwrap())
     }
 
     #[test]
     fn calls_that_do_the_same_have_one_name() {
         let entity = |id: &str| {
             let uri = format!("/devstoreaccount1/jobs(PartitionKey='a',RowKey='{id}')");
-            named(Upstream::Table, Method::PUT, &uri)
+            named(Upstream::Table, &Method::PUT, &uri)
         };
         assert_eq!(entity("1"), "table PUT jobs entity");
         assert_eq!(entity("1"), entity("2"));
         assert_eq!(
             named(
                 Upstream::Table,
-                Method::GET,
+                &Method::GET,
                 "/devstoreaccount1/jobs()?$filter=x"
             ),
             "table GET jobs query"
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(
             named(
                 Upstream::Queue,
-                Method::GET,
+                &Method::GET,
                 "/devstoreaccount1/q/messages?a=1"
             ),
             "queue GET messages"
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(
             named(
                 Upstream::Queue,
-                Method::DELETE,
+                &Method::DELETE,
                 "/devstoreaccount1/q/messages/7?popreceipt=x"
             ),
             "queue DELETE message"
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn blocks_commits_and_manifests_are_told_apart() {
-        let put = |uri: &str| named(Upstream::Blob, Method::PUT, uri);
+        let put = |uri: &str| named(Upstream::Blob, &Method::PUT, uri);
         assert_eq!(
             put("/devstoreaccount1/backups/mysql/1/a.sql.gz?comp=block&blockid=x"),
             "blob PUT data block"
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(
             named(
                 Upstream::Blob,
-                Method::GET,
+                &Method::GET,
                 "/devstoreaccount1/backups?restype=container&comp=list&prefix=manifests%2F"
             ),
             "blob GET container list manifest"
