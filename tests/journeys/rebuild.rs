@@ -7,7 +7,7 @@ use dilux_core::catalog::Rebuild;
 use dilux_core::installation::Installation;
 use dilux_core::model::{BackupWork, EngineType, Job, JobId, JobOwner, Tier, Trigger, Work};
 use dilux_core::storage::{
-    Condition, EntityKey, Query, TableName, TableOperation, Value as Property,
+    BlobName, Condition, EntityKey, PutOptions, Query, TableName, TableOperation, Value as Property,
 };
 use dilux_journeys::{Client, Home, Sample, StoreKind, text};
 use serde_json::{Value, json};
@@ -131,6 +131,27 @@ async fn rebuild_equal(installation: &Installation) {
     let again = installation.rebuild_catalog(Rebuild::Write).await.unwrap();
     assert_eq!((again.lines, again.jobs), (0, 0));
     assert_eq!((again.recovery_points, again.slots), (0, 0));
+    bad_manifests_are_named_and_stop_nothing(installation).await;
+}
+
+async fn bad_manifests_are_named_and_stop_nothing(installation: &Installation) {
+    let name = BlobName::new("manifests/a/unreadable.json").unwrap();
+    let (blobs, container) = (
+        &installation.storage.blobs,
+        &installation.settings.container,
+    );
+    let options = PutOptions::default();
+    let put = blobs.put(container, &name, "{}".into(), options).await;
+    put.unwrap();
+    let report = installation.rebuild_catalog(Rebuild::DryRun).await.unwrap();
+    assert_eq!(report.manifests, 3);
+    let unusable: Vec<&str> = report
+        .unusable
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(unusable, [name.as_str()]);
+    blobs.delete(container, &name, None).await.unwrap();
 }
 
 #[tokio::test]

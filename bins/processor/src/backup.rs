@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dilux_core::crash;
-use dilux_core::model::{BackupWork, Job, Manifest, RetryRule, Stage, StoredData};
+use dilux_core::model::{AttemptEnd, BackupWork, Job, Manifest, RetryRule, Stage, StoredData};
 use dilux_core::random::hex_text;
 use dilux_core::storage::{BlobName, PutCondition, PutOptions, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -269,6 +269,7 @@ impl Processor {
         tracing::warn!(reason, "job will not run");
         let now = self.installation.clock.now();
         let job = claim.change(|job| job.miss(now, reason.to_owned())).await?;
+        crash::point("after-miss");
         self.record_missed(&job, reason).await;
         Ok(())
     }
@@ -283,11 +284,17 @@ pub(crate) fn refuse_endless(job: &Job, rule: RetryRule) -> Result<(), Failure> 
     if job.attempts < rule.attempts {
         return Ok(());
     }
+    let lost = job
+        .log
+        .iter()
+        .filter(|attempt| attempt.end == Some(AttemptEnd::Lost));
     Err(Failure::new(
         FailureKind::WorkerLost,
         format!(
-            "the worker died {} times while it ran this job; look for a memory limit or a crash in its log",
-            job.attempts
+            "all {} attempts at this job are used up, and its worker died in {} of them; look for \
+             a memory limit or a crash in the worker's log",
+            job.attempts,
+            lost.count()
         ),
     ))
 }

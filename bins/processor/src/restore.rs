@@ -36,11 +36,12 @@ impl Processor {
             .unless_stopped(driver.restore(&target, &plan))
             .await;
         let sink = sink.map_err(|failure| explain(job, work, failure))?;
-        crash::point("after-dump-started");
+        crash::point("after-restore-created");
         activity.enter(Stage::Restoring);
         self.pipeline
             .restore(&manifest.data, sink, &activity.control)
             .await?;
+        crash::point("after-restore-written");
         let comparison = if work.compare_with_source {
             activity.enter(Stage::Checking);
             let compared = self.compare(&*driver, &manifest, &target, &work.target_database);
@@ -61,6 +62,7 @@ impl Processor {
                 Ok(done)
             })
             .await?;
+        crash::point("after-restore-completed");
         self.audit(&job, AuditAction::RestoreCompleted, None).await;
         Ok(())
     }

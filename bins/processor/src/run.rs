@@ -114,6 +114,7 @@ impl Processor {
             }
             Some(StopReason::Shutdown) => {
                 claim.change(|job| job.release(now)).await?;
+                crash::point("after-release");
                 message.hide(Duration::ZERO).await;
                 tracing::info!("job is given back unfinished");
                 return Ok(());
@@ -132,7 +133,9 @@ impl Processor {
                 job.fail(now, failure.clone(), rule)
             })
             .await?;
+        crash::point("after-attempt-failed");
         self.record_failure(&job, &failure).await;
+        crash::point("after-failure-recorded");
         if matches!(job.state, JobState::Retrying { .. }) {
             tracing::warn!(kind = ?failure.kind, reason = %failure, retry.at = %job.not_before, "attempt failed; it will be retried");
             let wait = Duration::try_from(job.not_before.duration_since(now)).unwrap_or_default();

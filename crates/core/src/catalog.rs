@@ -11,7 +11,7 @@ use crate::installation::Installation;
 use crate::model::{Backup, BackupId, BackupStatus, DatabaseId, Job, JobId, Manifest, Tier};
 use crate::repository::ScheduleState;
 use crate::schedule::{SlotJob, TierState};
-use crate::storage::BlobName;
+use crate::storage::{BlobName, ContainerName, StorageErrorKind};
 
 /// Where manifests are kept.
 const FOLDER: &str = "manifests/";
@@ -131,7 +131,13 @@ impl Installation {
             return Ok(Err("it is too large to be a manifest".to_owned()));
         }
         let (blobs, container) = (&self.storage.blobs, &self.settings.container);
-        let bytes = blobs.read(container, name, 0..size, None).await?;
+        let bytes = match blobs.read(container, name, 0..size, None).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == StorageErrorKind::NotFound => {
+                return Ok(Err("it was deleted meanwhile".to_owned()));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let manifest = match Manifest::from_json(&bytes) {
             Ok(manifest) => manifest,
             Err(error) => return Ok(Err(error.to_string())),
@@ -139,8 +145,11 @@ impl Installation {
         if Manifest::blob_name(&manifest.job_id) != name.as_str() {
             return Ok(Err("it names another job than its own name does".to_owned()));
         }
-        let container = crate::storage::ContainerName::new(manifest.data.container.as_str())?;
-        let data = BlobName::new(manifest.data.blob.as_str())?;
+        let container = ContainerName::new(manifest.data.container.as_str());
+        let data = BlobName::new(manifest.data.blob.as_str());
+        let (Ok(container), Ok(data)) = (container, data) else {
+            return Ok(Err("the name of its data is none".to_owned()));
+        };
         let found = blobs.properties(&container, &data).await?;
         Ok(match found {
             None => Err(format!("its data '{data}' is gone")),

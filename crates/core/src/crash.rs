@@ -30,6 +30,16 @@ pub const POINTS: &[&str] = &[
 /// The points of everything else that takes several steps.
 pub const OTHER_POINTS: &[&str] = &[
     "after-index-entries",
+    "after-booking",
+    "after-bell",
+    "after-attempt-failed",
+    "after-failure-recorded",
+    "after-release",
+    "after-miss",
+    "after-restore-created",
+    "after-restore-written",
+    "after-restore-completed",
+    "after-cancel",
     "after-dead-letter",
     "after-requeue",
     "before-removal",

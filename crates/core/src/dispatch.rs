@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::SharedClock;
+use crate::crash;
 use crate::model::{Job, JobId};
 use crate::repository::{Booking, JobRepository, PlaceRepository, Repositories, Versioned};
 use crate::storage::{
@@ -115,6 +116,7 @@ impl Dispatcher {
                 })
             }
             Booking::New(booked) => {
+                crash::point("after-booking");
                 let message = match self.ring(&booked).await {
                     Ok(message) => Some(message),
                     Err(error) => {
@@ -140,6 +142,7 @@ impl Dispatcher {
             time_to_live: TimeToLive::Forever,
         };
         let message = self.queues.send(&self.queue, &text, options).await?;
+        crash::point("after-bell");
         let mut rung = job.value.clone();
         rung.rung_at = Some(now.max(job.value.not_before));
         match self.jobs.update(rung, &job.version).await {

@@ -11,7 +11,9 @@ use dilux_core::model::{
     BackupWork, Engine, EngineType, Job, JobId, JobOwner, RestoreWork, Trigger, Urgency, Work,
 };
 use dilux_core::random::SystemRandom;
-use dilux_core::storage::{Profile, open};
+use dilux_core::storage::{
+    Condition, Entity, EntityKey, Profile, TableName, TableOperation, Value, open,
+};
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
@@ -115,7 +117,7 @@ async fn however_many_ask_at_once_no_place_is_given_twice() {
     assert!(admitted("even") <= 3 && admitted("odd") <= 3);
     assert!((3..=5).contains(&(admitted("even") + admitted("odd"))));
     let (places, _) = world.installation.repositories.places.load().await.unwrap();
-    assert_eq!(places.taken(), admitted("even") + admitted("odd"));
+    assert_eq!(places.unwrap().taken(), admitted("even") + admitted("odd"));
 }
 
 #[tokio::test]
@@ -230,4 +232,77 @@ async fn restores_and_manual_backups_are_found_before_a_long_line_of_scheduled_o
     let ended = stored.value.request_cancel(world.clock.now()).unwrap();
     repository.update(ended, &stored.version).await.unwrap();
     assert_eq!(found(Urgency::Scheduled).await, [manual.id]);
+}
+
+#[tokio::test]
+async fn a_damaged_row_of_places_is_counted_anew_from_the_jobs_that_run() {
+    let world = world().await;
+    let dispatcher = &world.installation.dispatcher;
+    let jobs = &world.installation.repositories.jobs;
+    let engine = world.engine("wide", Some(64));
+    for number in 0..4 {
+        let job = world.backup(&number.to_string(), Trigger::Manual);
+        dispatcher.dispatch(job.clone()).await.unwrap();
+        assert!(dispatcher.admit(&job, Some(&engine)).await.unwrap());
+        let stored = jobs.get(&job.id).await.unwrap().unwrap();
+        let claimed = stored
+            .value
+            .claim("w".parse().unwrap(), world.clock.now(), LEASE);
+        jobs.update(claimed.unwrap(), &stored.version)
+            .await
+            .unwrap();
+    }
+    let row = Entity::new(EntityKey::new("places", "all"))
+        .with("taken", Value::String("not JSON".to_owned()));
+    let damage = TableOperation::Replace(row, Condition::Exists);
+    let table = TableName::new("places").unwrap();
+    let tables = &world.installation.storage.tables;
+    tables.write(&table, damage).await.unwrap();
+    let (fifth, sixth) = (
+        world.backup("fifth", Trigger::Manual),
+        world.backup("sixth", Trigger::Manual),
+    );
+    assert!(dispatcher.admit(&fifth, Some(&engine)).await.unwrap());
+    assert!(
+        !dispatcher.admit(&sixth, Some(&engine)).await.unwrap(),
+        "four run, one was admitted, and five is the limit"
+    );
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_and_message_are_lost_is_rung_for_within_three_minutes() {
+    let world = world().await;
+    let dispatcher = &world.installation.dispatcher;
+    let jobs = &world.installation.repositories.jobs;
+    let settings = &world.installation.settings;
+    let job = world.backup("1", Trigger::Manual);
+    dispatcher.dispatch(job.clone()).await.unwrap();
+    let stored = jobs.get(&job.id).await.unwrap().unwrap();
+    let claimed = stored
+        .value
+        .claim("dead".parse().unwrap(), world.clock.now(), LEASE);
+    jobs.update(claimed.unwrap(), &stored.version)
+        .await
+        .unwrap();
+    world
+        .installation
+        .storage
+        .queues
+        .clear(&settings.queue)
+        .await
+        .unwrap();
+    let patience = settings.worker.lease + std::time::Duration::from_secs(30);
+    let mut waited = SignedDuration::ZERO;
+    while dispatcher.sweep(patience).await.unwrap() == 0 {
+        let step = SignedDuration::try_from(settings.sweep).unwrap();
+        world.clock.advance(step);
+        waited += step;
+        assert!(waited <= SignedDuration::from_mins(3), "nobody rings");
+    }
+    assert_eq!(world.texts().await, vec![job.id.clone()]);
+    let stored = jobs.get(&job.id).await.unwrap().unwrap();
+    let taken = stored
+        .value
+        .claim("next".parse().unwrap(), world.clock.now(), LEASE);
+    assert_eq!(taken.unwrap().epoch, 2);
 }

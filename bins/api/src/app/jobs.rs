@@ -6,7 +6,7 @@ use dilux_core::model::{
     Engine, Job, JobId, JobOwner, JobState, Trigger, Work,
 };
 use dilux_core::repository::Cursor;
-use dilux_core::{Error, Result};
+use dilux_core::{Error, Result, crash};
 use serde_json::json;
 
 use super::audit::Event;
@@ -252,6 +252,7 @@ impl Application {
                 Err(error) if is_lost_race(&error) => {}
                 Err(error) => return Err(error.into()),
                 Ok(stored) => {
+                    crash::point("after-cancel");
                     self.note_cancelled(&stored.value).await?;
                     let details = json!({ "state": stored.value.state.as_str() });
                     let event = job_event(AuditAction::JobCancelled, &stored.value, details);

@@ -30,6 +30,7 @@ async fn an_engine_never_bears_more_jobs_than_its_limit_and_all_of_them_end() {
     }
     let places = &world.installation.repositories.places;
     let (places, _) = places.load().await.unwrap();
+    let places = places.unwrap();
     assert_eq!((places.taken(), places.waiting()), (0, 0));
 }
 

@@ -98,7 +98,7 @@ async fn a_job_that_kills_its_worker_each_time_ends_failed_and_among_the_dead_le
         panic!("{:?}", ended.state);
     };
     assert_eq!(failure.kind, FailureKind::WorkerLost);
-    assert!(failure.message.contains("died 4 times"), "{failure}");
+    assert!(failure.message.contains("died in 4 of them"), "{failure}");
     assert_eq!(
         server.started(),
         Vec::<String>::new(),

@@ -28,13 +28,14 @@ impl Dispatcher {
         crash::point("before-place");
         for _ in 0..RACES {
             let (before, version) = self.places.load().await?;
-            let mut after = before.clone();
             let now = self.clock.now();
+            let mut after = self.known_or_counted(before.clone(), now).await?;
             let mut is_admitted = after.admit(&applicant, self.place_rule(), now);
             if !is_admitted && self.evict_dead(&mut after, now).await? {
                 is_admitted = after.admit(&applicant, self.place_rule(), now);
             }
-            if after == before || self.store_places(&after, version.as_ref()).await? {
+            let is_same = before.as_ref() == Some(&after);
+            if is_same || self.store_places(&after, version.as_ref()).await? {
                 crash::point("after-place");
                 return Ok(is_admitted);
             }
@@ -47,7 +48,9 @@ impl Dispatcher {
     /// mistake is freed when the job's lease is over.
     pub async fn release(&self, job: &JobId, epoch: u64) -> StorageResult<()> {
         for _ in 0..RACES {
-            let (before, version) = self.places.load().await?;
+            let (Some(before), version) = self.places.load().await? else {
+                return Ok(());
+            };
             let mut after = before.clone();
             after.release(job, epoch);
             if after == before {
@@ -60,6 +63,19 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// The places, counted anew from the jobs that run where their row is damaged.
+    async fn known_or_counted(
+        &self,
+        known: Option<Places>,
+        now: Timestamp,
+    ) -> StorageResult<Places> {
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let active = self.jobs.active(now).await?;
+        Ok(Places::of_running(active.iter().map(|job| &job.value), now))
     }
 
     fn place_rule(&self) -> PlaceRule {

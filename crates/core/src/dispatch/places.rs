@@ -178,6 +178,23 @@ impl Places {
         }
     }
 
+    /// The places of these running jobs, for a row that got lost. Their engines are found out when
+    /// they are claimed next.
+    pub(crate) fn of_running<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Self {
+        let taken = jobs.filter_map(|job| {
+            Some(Taken {
+                job: job.id.clone(),
+                epoch: job.epoch,
+                engine: None,
+                until: job.live_lease(now)?.until,
+            })
+        });
+        Self {
+            taken: taken.collect(),
+            line: Vec::new(),
+        }
+    }
+
     /// Reads the two texts of the row.
     pub(crate) fn from_texts(taken: &str, line: &str) -> Result<Self, serde_json::Error> {
         Ok(Self {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::collection::Version;
 use crate::dispatch::Places;
 use crate::storage::{
-    Condition, Entity, EntityKey, StorageError, StorageErrorKind, StorageResult, TableName,
-    TableOperation, TableStore, Value,
+    Condition, Entity, EntityKey, StorageResult, TableName, TableOperation, TableStore, Value,
 };
 
 /// The row of the places.
@@ -29,20 +28,23 @@ impl PlaceRepository {
         EntityKey::new("places", "all")
     }
 
-    /// The places with their version; none taken, and no version, while there is no row.
-    pub async fn load(&self) -> StorageResult<(Places, Option<Version>)> {
+    /// The places with their version: none taken, and no version, while there is no row; no places,
+    /// but a version, when the row cannot be decoded.
+    pub async fn load(&self) -> StorageResult<(Option<Places>, Option<Version>)> {
         let Some(row) = self.tables.get(&self.table, &Self::key()).await? else {
-            return Ok((Places::default(), None));
+            return Ok((Some(Places::default()), None));
         };
         let text = |name| match row.entity.properties.get(name) {
             Some(Value::String(text)) => text.as_str(),
-            _ => "[]",
+            _ => "",
         };
-        let places = Places::from_texts(text("taken"), text("line")).map_err(|error| {
-            let reason = format!("row (places, all): {error}");
-            StorageError::new(StorageErrorKind::Corrupt, "decode row", reason)
-        })?;
-        Ok((places, Some(row.etag)))
+        match Places::from_texts(text("taken"), text("line")) {
+            Ok(places) => Ok((Some(places), Some(row.etag))),
+            Err(error) => {
+                tracing::error!(%error, "row of the places cannot be decoded");
+                Ok((None, Some(row.etag)))
+            }
+        }
     }
 
     /// Writes the places in the version that was read; `PreconditionFailed` or `AlreadyExists`
