@@ -13,11 +13,13 @@ mod jobs;
 mod policies;
 mod readiness;
 mod restores;
+mod retention;
 mod rpo;
 mod undo;
 
 use std::sync::Arc;
 
+use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -72,6 +74,13 @@ impl Application {
             registration: Mutex::new(()),
             probes: Semaphore::new(PROBES_AT_ONCE),
         }
+    }
+}
+
+impl Application {
+    /// Retention of the installation.
+    fn expiry(&self) -> Expiry {
+        Expiry::new(self.installation.clone())
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use dilux_core::crash;
 use dilux_core::model::{AttemptEnd, BackupWork, Job, Manifest, RetryRule, Stage, StoredData};
 use dilux_core::random::hex_text;
-use dilux_core::storage::{BlobName, PutCondition, PutOptions, StorageErrorKind};
+use dilux_core::storage::{BlobName, ContainerName, PutCondition, PutOptions, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::RunningDump;
 use dilux_pipeline::Destination;
@@ -99,6 +99,7 @@ impl Processor {
             notes,
         };
         let destination = self.destination(job, &subject, started_at)?;
+        self.prepare_container(&subject, &destination).await?;
         activity.enter(Stage::Dumping);
         let staged = self
             .pipeline
@@ -139,13 +140,32 @@ impl Processor {
         );
         let blob = BlobName::new(name)
             .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+        let container = match &subject.database.destination {
+            None => self.installation.settings.container.clone(),
+            Some(chosen) => ContainerName::new(chosen.as_str())
+                .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?,
+        };
         Ok(Destination {
-            container: self.installation.settings.container.clone(),
+            container,
             blob,
             epoch: job.epoch,
             compression,
             format: format.to_owned(),
         })
+    }
+
+    /// A container of the database's own may not be there yet.
+    async fn prepare_container(
+        &self,
+        subject: &Subject,
+        destination: &Destination,
+    ) -> Result<(), Failure> {
+        if subject.database.destination.is_none() {
+            return Ok(());
+        }
+        let blobs = &self.installation.storage.blobs;
+        let created = blobs.create_container(&destination.container).await;
+        created.map_err(|error| storage_failure("the container could not be made", &error))
     }
 
     fn describe(&self, job: &Job, claim: &Claim, origin: Origin, data: StoredData) -> Manifest {
@@ -223,15 +243,17 @@ impl Processor {
 
     async fn drop_data(&self, data: &StoredData) {
         tracing::info!(blob = %data.blob, "another attempt committed first; dropping our data");
-        let Ok(blob) = BlobName::new(data.blob.as_str()) else {
+        let (Ok(blob), Ok(container)) = (
+            BlobName::new(data.blob.as_str()),
+            ContainerName::new(data.container.as_str()),
+        ) else {
             return;
         };
-        let container = &self.installation.settings.container;
         if let Err(error) = self
             .installation
             .storage
             .blobs
-            .delete(container, &blob, None)
+            .delete(&container, &blob, None)
             .await
         {
             tracing::warn!(%error, "data without manifest stays behind");

@@ -1,6 +1,7 @@
 //! A restore job: read the data of a backup, checking every hash, into a new database.
 
 use dilux_core::crash;
+use dilux_core::expiry::Expiry;
 use dilux_core::model::{AuditAction, Comparison, DatabaseName, Job, Manifest, RestoreWork, Stage};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::{Driver, RestorePlan, Target};
@@ -24,6 +25,7 @@ impl Processor {
         activity.enter(Stage::Preparing);
         refuse_endless(job, self.installation.settings.worker.retry)?;
         let manifest = self.manifest_of(work).await?;
+        self.lease_backup(job, work, &manifest).await?;
         let driver = self.drivers.for_engine(manifest.engine_type)?;
         let target = self.restore_target(work, &manifest).await?;
         let plan = RestorePlan {
@@ -81,6 +83,25 @@ impl Processor {
                 FailureKind::Configuration,
                 format!("backup '{id}' has no manifest: it was never completed, or deleted"),
             )
+        })
+    }
+
+    /// Keeps retention from deleting what is being restored. The API did so before it booked the
+    /// job; this is for jobs that were booked again since.
+    async fn lease_backup(
+        &self,
+        job: &Job,
+        work: &RestoreWork,
+        manifest: &Manifest,
+    ) -> Result<(), Failure> {
+        let expiry = Expiry::new(self.installation.clone());
+        let leased = expiry.lease_restore(&manifest.database_id, &work.backup_id, &job.id);
+        leased.await.map_err(|error| {
+            let kind = match error {
+                dilux_core::Error::Refused(_) => FailureKind::Configuration,
+                _ => FailureKind::Storage,
+            };
+            Failure::new(kind, error.to_string())
         })
     }
 

@@ -143,6 +143,7 @@ async fn register(installation: &Installation, server: &PostgresServer) -> (Engi
         enabled: true,
         rpo_minutes: None,
         compression: Compression::Zstd,
+        destination: None,
         tags: BTreeMap::new(),
         created_at: now,
         updated_at: now,

@@ -4,6 +4,7 @@
 //! insert-if-absent, so the same slot is booked once.
 
 mod catalogue;
+mod expire;
 mod plan;
 mod tick;
 

@@ -102,6 +102,21 @@ pub struct WorkerSettings {
     pub retry: RetryRule,
 }
 
+/// How backups expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// Days between the announcement of a deletion and the deletion.
+    pub grace_days: u32,
+    /// Deletions of one run, at most.
+    pub delete_budget: u32,
+    /// Sound backups of each database that always remain.
+    pub minimum: u32,
+    /// Days that the backups of a database stay that is registered no more.
+    pub unregistered_grace_days: u32,
+    /// Age in hours at which data that no backup names is removed.
+    pub orphan_hours: u32,
+}
+
 /// Limits on the silence and length of a tool's run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadlineSettings {
@@ -138,6 +153,8 @@ pub struct Settings {
     pub sweep: Duration,
     /// How many jobs run at once.
     pub limits: JobLimits,
+    /// How backups expire.
+    pub retention: RetentionSettings,
     /// The workers.
     pub worker: WorkerSettings,
     /// Deadlines of dumps and restores.

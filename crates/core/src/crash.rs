@@ -52,6 +52,17 @@ pub const OTHER_POINTS: &[&str] = &[
     "after-rebuilt-points",
 ];
 
+/// The points that the deletion of an expired backup passes, in this order.
+pub const EXPIRY_POINTS: &[&str] = &[
+    "after-tombstone",
+    "after-deletion-begun",
+    "after-manifest-deleted",
+    "after-data-deleted",
+    "after-history-deleted",
+    "after-deletion-audited",
+    "after-deletion-finished",
+];
+
 /// Dies here, when the environment says so.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
@@ -62,7 +73,9 @@ pub fn point(name: &str) {
     static HITS: AtomicU64 = AtomicU64::new(0);
 
     debug_assert!(
-        POINTS.contains(&name) || OTHER_POINTS.contains(&name),
+        [POINTS, OTHER_POINTS, EXPIRY_POINTS]
+            .iter()
+            .any(|points| points.contains(&name)),
         "{name} is not a registered crash point"
     );
     #[expect(clippy::disallowed_methods, reason = "a test hook, not a setting")]

@@ -10,6 +10,7 @@ pub mod config;
 pub mod crash;
 pub mod dispatch;
 pub mod error;
+pub mod expiry;
 pub mod installation;
 pub mod model;
 pub mod random;

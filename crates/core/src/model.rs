@@ -14,11 +14,12 @@ mod manifest;
 mod name;
 mod policy;
 mod removal;
+mod retention_state;
 mod settings;
 mod tool;
 
 pub use audit::{AuditAction, AuditEntry, AuditResourceType, AuditStatus};
-pub use backup::{Backup, BackupStatus};
+pub use backup::{Backup, BackupMarks, BackupStatus};
 pub use credentials::{AuthMethod, Credentials};
 pub use database::{CredentialSource, Database, PolicySource, RpoMinutes};
 pub use database_state::{DatabaseState, RecoveryPoint};
@@ -33,12 +34,16 @@ pub use job::{
     Progress, RestoreWork, RetryRule, Stage, Trigger, Urgency, Work,
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
-pub use name::{DatabaseName, EngineType, Host, InvalidName, Label, Port, UserName};
+pub use name::{DatabaseName, Destination, EngineType, Host, InvalidName, Label, Port, UserName};
 pub use policy::{
     BackupPolicy, Blackout, CatchUpHours, Compression, CronExpression, DayOfMonth, DayOfWeek,
     HourlyInterval, InvalidPolicy, JitterMinutes, KeepCount, Month, PolicyZone, Tier, TierRule,
     TierSchedule, TimeOfDay, Timing,
 };
 pub use removal::Removal;
+pub use retention_state::{
+    DamageKind, Deletion, Fate, Finding, Mark, RestoreLease, RetentionRefusal, RetentionState,
+    Tombstone,
+};
 pub use settings::AppSettings;
 pub use tool::{ServerIdentity, ToolIdentity};

@@ -15,6 +15,7 @@ mod keys;
 mod places;
 mod policies;
 mod removals;
+mod retention_states;
 mod row;
 mod rows;
 mod schedule_state;
@@ -31,6 +32,7 @@ pub use databases::DatabaseRow;
 pub use jobs::{Booking, JobRepository};
 pub use keys::{day_of, inverted_ticks};
 pub use places::PlaceRepository;
+pub use retention_states::RetentionStateRepository;
 pub use schedule_state::{Miss, ScheduleState, ScheduleStateRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
@@ -78,6 +80,8 @@ pub struct Repositories {
     pub settings: SettingsRepository,
     /// What the scheduler knows of each (database, tier).
     pub schedule: ScheduleStateRepository,
+    /// What is wished and known about keeping backups.
+    pub retention: RetentionStateRepository,
 }
 
 /// A table whose name is fixed. The names are constants that satisfy the rule.
@@ -120,6 +124,7 @@ impl Repositories {
                 fixed("schedulestate"),
                 fixed("schedulemisses"),
             ),
+            retention: RetentionStateRepository::new(tables.clone(), fixed("retentionstate")),
             tables,
         }
     }
@@ -142,7 +147,7 @@ impl Repositories {
             .chain(self.backups.tables())
             .chain(self.audit.tables())
             .chain(self.schedule.tables())
-            .chain([self.settings.table()]);
+            .chain([self.settings.table(), self.retention.table()]);
         for table in tables.into_iter().chain(others) {
             self.tables.create_table(table).await?;
         }

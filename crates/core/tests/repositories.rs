@@ -9,8 +9,8 @@ use dilux_core::config::Settings;
 use dilux_core::dispatch::Doorbell;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    Backup, BackupId, BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobOwner,
-    Trigger, Work, WorkerId,
+    Backup, BackupId, BackupMarks, BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId,
+    JobOwner, Trigger, Work, WorkerId,
 };
 use dilux_core::random::SystemRandom;
 use dilux_core::repository::Booking;
@@ -87,6 +87,7 @@ fn backup(database: &str, number: i64) -> Backup {
         retry_count: 0,
         trigger: Trigger::Scheduler,
         tiers: vec![],
+        marks: BackupMarks::default(),
     }
 }
 

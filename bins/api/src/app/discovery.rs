@@ -192,6 +192,7 @@ impl Application {
             enabled: true,
             rpo_minutes: None,
             compression: self.default_compression().await?,
+            destination: None,
             tags: BTreeMap::new(),
             created_at: now,
             updated_at: now,

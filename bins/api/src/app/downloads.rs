@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dilux_core::model::{AuditAction, AuditResourceType, Backup, BackupId, BackupStatus};
+use dilux_core::clock::SharedClock;
+use dilux_core::expiry::Expiry;
+use dilux_core::model::{
+    AuditAction, AuditResourceType, Backup, BackupId, BackupStatus, DatabaseId,
+};
 use dilux_core::storage::{
     BlobName, BlobProperties, BlobStore, ContainerName, ETag, StorageResult,
 };
 use dilux_core::{Error, Result};
 use futures::Stream;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use url::Url;
 
@@ -22,6 +27,9 @@ use crate::wire::backup::{DownloadQuery, describe};
 
 /// How long a link lives.
 const LINK_LIFE: Duration = Duration::from_mins(15);
+
+/// How long a stream keeps its data without asking again.
+const STREAM_LEASE: SignedDuration = SignedDuration::from_mins(20);
 
 /// Bytes read at once while streaming: what one download holds in memory.
 const CHUNK: u64 = 4 * 1024 * 1024;
@@ -53,6 +61,36 @@ pub(crate) struct BackupData {
     pub(crate) file_name: String,
     /// Content type.
     pub(crate) content_type: &'static str,
+    lease: Lease,
+}
+
+/// Keeps the data from being deleted while it is read.
+#[derive(Debug, Clone)]
+struct Lease {
+    expiry: Expiry,
+    clock: SharedClock,
+    database: DatabaseId,
+    backup: BackupId,
+    until: Timestamp,
+}
+
+impl Lease {
+    /// Renews the lease in its last half.
+    async fn keep(&mut self) {
+        let now = self.clock.now();
+        if self.until.duration_since(now) > STREAM_LEASE / 2 {
+            return;
+        }
+        let until = now.saturating_add(STREAM_LEASE).unwrap_or(now);
+        match self
+            .expiry
+            .lease_download(&self.database, &self.backup, until)
+            .await
+        {
+            Ok(()) => self.until = until,
+            Err(error) => tracing::warn!(%error, "a download may be cut off by retention"),
+        }
+    }
 }
 
 impl BackupData {
@@ -61,10 +99,11 @@ impl BackupData {
         self,
         range: Range<u64>,
     ) -> impl Stream<Item = StorageResult<Bytes>> + Send + 'static {
-        futures::stream::try_unfold((self, range), |(data, rest)| async move {
+        futures::stream::try_unfold((self, range), |(mut data, rest)| async move {
             if rest.is_empty() {
                 return Ok(None);
             }
+            data.lease.keep().await;
             let end = rest.end.min(rest.start + CHUNK);
             let bytes = data
                 .store
@@ -120,6 +159,11 @@ impl Application {
 
     async fn link_to(&self, backup: &Backup, life: Duration, caller: &Caller) -> Result<Link> {
         let data = self.open(backup).await?;
+        // A transfer that began while the link was valid may go on after it.
+        let total = self.installation.settings.deadlines.total;
+        let life_and_transfer = SignedDuration::try_from(life + total);
+        self.lease_download(backup, life_and_transfer.unwrap_or(STREAM_LEASE))
+            .await?;
         let link = data
             .store
             .download_link(&data.container, &data.name, life, &data.file_name)
@@ -148,7 +192,11 @@ impl Application {
     }
 
     async fn open(&self, backup: &Backup) -> Result<BackupData> {
-        let (BackupStatus::Completed, Some(blob)) = (backup.status, &backup.blob_name) else {
+        let is_there = matches!(
+            backup.status,
+            BackupStatus::Completed | BackupStatus::Damaged
+        );
+        let (true, Some(blob)) = (is_there, &backup.blob_name) else {
             return Err(Error::Refused(format!(
                 "this backup has no data: its status is '{}'",
                 backup.status
@@ -165,6 +213,7 @@ impl Application {
             what: "Data of backup",
             id: backup.id.to_string(),
         })?;
+        let lease = self.lease_download(backup, STREAM_LEASE).await?;
         Ok(BackupData {
             store,
             container,
@@ -173,6 +222,24 @@ impl Application {
             etag,
             file_name: file_name(backup),
             content_type: content_type(backup),
+            lease,
+        })
+    }
+
+    /// Keeps the data of a backup for `life` from now.
+    async fn lease_download(&self, backup: &Backup, life: SignedDuration) -> Result<Lease> {
+        let now = self.installation.clock.now();
+        let until = now.saturating_add(life).unwrap_or(now);
+        let expiry = self.expiry();
+        expiry
+            .lease_download(&backup.database_id, &backup.id, until)
+            .await?;
+        Ok(Lease {
+            expiry,
+            clock: self.installation.clock.clone(),
+            database: backup.database_id.clone(),
+            backup: backup.id.clone(),
+            until,
         })
     }
 

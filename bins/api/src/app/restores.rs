@@ -42,6 +42,9 @@ impl Application {
             None => format!("restore|{}", hex_text(&*self.installation.random, 16)),
         };
         let job_id = JobId::derive(&backup.database_id, &job_key);
+        self.expiry()
+            .lease_restore(&backup.database_id, &backup.id, &job_id)
+            .await?;
         let owner = JobOwner {
             database_id: backup.database_id.clone(),
             database_label: backup.database_label.clone(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, Compression, DatabaseName, EngineId, EngineType, Host, Label, MaxJobs, PolicyId,
-    Port, RpoMinutes, UserName,
+    AuthMethod, Compression, DatabaseName, Destination, EngineId, EngineType, Host, Label, MaxJobs,
+    PolicyId, Port, RpoMinutes, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -38,6 +38,7 @@ from_text!(
     AuthMethod,
     Compression,
     DatabaseName,
+    Destination,
     EngineId,
     EngineType,
     Host,

@@ -66,7 +66,7 @@ pub(crate) struct Database {
     schedule: Option<String>,
     /// Always `null`: retention comes from policies.
     retention_days: Option<u32>,
-    /// Always `null`: all backups go to the installation's container.
+    /// Container of its data; `null` while that is the installation's.
     backup_destination: Option<String>,
     /// How much of its changes may be lost at most, as it was set; `null` derives it from the
     /// policy.
@@ -119,9 +119,9 @@ impl Database {
             enabled: database.enabled,
             schedule: None,
             retention_days: None,
-            backup_destination: None,
             rpo_minutes: database.rpo_minutes.map(model::RpoMinutes::get),
             rpo: None,
+            backup_destination: database.destination.as_ref().map(ToString::to_string),
             compression: database.compression != model::Compression::None,
             compression_method: database.compression.as_str().to_owned(),
             tags: database.tags.clone(),

@@ -198,7 +198,7 @@ async fn every_bad_field_of_a_new_database_is_named_at_once() {
         "id": "my-own", "name": " ", "database_type": "azure_sql", "host": "", "port": 0,
         "database_name": "a\u{0}b", "username": "a\nb", "password": {}, "enabled": "yes",
         "policy_id": "../x", "tags": {"n": 1}, "compression": "lzma",
-        "backup_destination": "elsewhere", "use_engine_credentials": 0,
+        "backup_destination": "../else", "use_engine_credentials": 0,
     });
     let fields = world
         .post("/api/databases", &flat_bad)

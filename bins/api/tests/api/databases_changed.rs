@@ -76,7 +76,7 @@ async fn what_belongs_to_the_engine_cannot_be_changed_on_a_database() {
         (json!({"port": "abc"}), "port"),
         (json!({"policy_id": "no-such-policy"}), "policy_id"),
         (
-            json!({"backup_destination": "elsewhere"}),
+            json!({"backup_destination": "Else where"}),
             "backup_destination",
         ),
     ] {

@@ -81,6 +81,7 @@ impl Seed<'_> {
             retry_count: 0,
             trigger: Trigger::Scheduler,
             tiers: Vec::new(),
+            marks: dilux_core::model::BackupMarks::default(),
         };
         repositories.backups.put(&backup).await.unwrap();
         backup.id

@@ -94,6 +94,7 @@ impl World {
             enabled: is_enabled,
             rpo_minutes: None,
             compression: Compression::Gzip,
+            destination: None,
             tags: BTreeMap::new(),
             created_at: now,
             updated_at: now,

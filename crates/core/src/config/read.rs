@@ -3,13 +3,17 @@
 mod stores;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{DeadlineSettings, LogFormat, SecretSetting, Settings, VARIABLES, WorkerSettings};
+use super::{
+    DeadlineSettings, LogFormat, RetentionSettings, SecretSetting, Settings, VARIABLES,
+    WorkerSettings,
+};
 use crate::dispatch::JobLimits;
 use crate::model::RetryRule;
 use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
@@ -92,6 +96,15 @@ impl Reader<'_> {
         Duration::from_secs(seconds)
     }
 
+    fn whole(&mut self, name: &'static str, absent: u32, range: RangeInclusive<u32>) -> u32 {
+        let number = self.parsed(name, absent, "must be a whole number");
+        if !range.contains(&number) {
+            let (least, most) = (range.start(), range.end());
+            self.problem(name, format!("must be between {least} and {most}"));
+        }
+        number
+    }
+
     fn named<T>(
         &mut self,
         name: &'static str,
@@ -132,6 +145,7 @@ pub(super) fn settings(
     );
     let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
     let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
+    let retention = retention(&mut reader);
     let worker = worker(&mut reader);
     let limits = limits(&mut reader, &worker);
     let deadlines = deadlines(&mut reader);
@@ -161,6 +175,7 @@ pub(super) fn settings(
         tick,
         sweep,
         limits,
+        retention,
         worker,
         deadlines,
         tool_path,
@@ -188,6 +203,17 @@ fn names(reader: &mut Reader<'_>) -> Option<Names> {
         history_table: history_table?,
         config_table: config_table?,
     })
+}
+
+fn retention(reader: &mut Reader<'_>) -> RetentionSettings {
+    let unregistered = reader.whole("DILUX_UNREGISTERED_GRACE_DAYS", 90, 0..=36_500);
+    RetentionSettings {
+        grace_days: reader.whole("DILUX_RETENTION_GRACE_DAYS", 7, 0..=365),
+        delete_budget: reader.whole("DILUX_RETENTION_DELETE_BUDGET", 1000, 0..=u32::MAX),
+        minimum: reader.whole("DILUX_MINIMUM_REDUNDANCY", 2, 1..=1000),
+        unregistered_grace_days: unregistered,
+        orphan_hours: reader.whole("DILUX_ORPHAN_HOURS", 48, 24..=87_600),
+    }
 }
 
 fn deadlines(reader: &mut Reader<'_>) -> DeadlineSettings {

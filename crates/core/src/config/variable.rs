@@ -117,6 +117,31 @@ pub const VARIABLES: &[Variable] = &[
         "Time between two looks for jobs whose queue message got lost.",
     ),
     variable(
+        "DILUX_RETENTION_GRACE_DAYS",
+        "7",
+        "How long an expired backup may still be taken back before it is deleted; at most 365.",
+    ),
+    variable(
+        "DILUX_RETENTION_DELETE_BUDGET",
+        "1000",
+        "Backups that one run of retention deletes at most; the others wait for the next run.",
+    ),
+    variable(
+        "DILUX_MINIMUM_REDUNDANCY",
+        "2",
+        "Sound backups of each database that retention always leaves; at least 1.",
+    ),
+    variable(
+        "DILUX_UNREGISTERED_GRACE_DAYS",
+        "90",
+        "How long all backups of a database stay that is registered no more.",
+    ),
+    variable(
+        "DILUX_ORPHAN_HOURS",
+        "48",
+        "Age at which data that no backup names is removed; at least 24.",
+    ),
+    variable(
         "DILUX_WORKERS",
         "2",
         "Jobs that one processor runs at once.",

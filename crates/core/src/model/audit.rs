@@ -63,6 +63,18 @@ wire_enum!(
         BackupMissed = "backup_missed",
         /// A link to a backup was given out, or its bytes.
         BackupDownloaded = "backup_downloaded",
+        /// Retention deleted a backup.
+        BackupDeletedRetention = "backup_deleted_retention",
+        /// A backup was pinned.
+        BackupPinned = "backup_pinned",
+        /// A pin was taken off.
+        BackupUnpinned = "backup_unpinned",
+        /// A backup was put on hold.
+        BackupHeld = "backup_held",
+        /// A hold was released.
+        BackupReleased = "backup_released",
+        /// An announced deletion was taken back.
+        BackupUndeleted = "backup_undeleted",
         /// A restore was asked for.
         RestoreTriggered = "restore_triggered",
         /// A restore ended well.

@@ -27,18 +27,29 @@ pub enum BackupStatus {
     Cancelled,
     /// It was never tried, for a reason.
     Missed,
+    /// It was completed, but its data or manifest is missing, truncated, or failed verification.
+    Damaged,
+    /// It was completed, and deleted later.
+    Deleted,
 }
 
 impl BackupStatus {
     /// Every status, in the order of the documents.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::InProgress,
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
         Self::Missed,
+        Self::Damaged,
+        Self::Deleted,
     ];
+
+    /// Whether a backup was made, whatever became of it since.
+    pub fn was_completed(self) -> bool {
+        matches!(self, Self::Completed | Self::Damaged | Self::Deleted)
+    }
 
     /// The name on the wire and in rows.
     pub fn as_str(self) -> &'static str {
@@ -49,6 +60,8 @@ impl BackupStatus {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Missed => "missed",
+            Self::Damaged => "damaged",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -77,7 +90,8 @@ impl FromStr for BackupStatus {
             .find(|status| status.as_str() == text)
             .ok_or_else(|| {
                 InvalidName(
-                    "must be one of pending, in_progress, completed, failed, cancelled, missed"
+                    "must be one of pending, in_progress, completed, failed, cancelled, missed, \
+                     damaged, deleted"
                         .to_owned(),
                 )
             })
@@ -88,6 +102,26 @@ impl fmt::Display for BackupStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
+}
+
+/// What the history line of a backup shows of its retention state, which alone decides.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct BackupMarks {
+    /// Whether it is pinned.
+    pub is_pinned: bool,
+    /// Whether it is held.
+    pub is_held: bool,
+    /// When it was last verified and found whole.
+    pub verified_at: Option<Timestamp>,
+    /// When it is deleted, unless somebody objects.
+    pub deletes_after: Option<Timestamp>,
+    /// When its deletion began.
+    pub deleted_at: Option<Timestamp>,
+    /// Why it is to go or is gone, for programs.
+    pub reason: Option<String>,
+    /// Why it is to go or is gone, or what is wrong with it: one sentence.
+    pub sentence: Option<String>,
 }
 
 /// A line of history. `id` and `created_at` are the job's and never change, so every attempt
@@ -134,6 +168,8 @@ pub struct Backup {
     pub trigger: Trigger,
     /// Tiers that it serves.
     pub tiers: Vec<Tier>,
+    /// What retention has to say.
+    pub marks: BackupMarks,
 }
 
 impl Backup {
@@ -164,6 +200,7 @@ impl Backup {
             retry_count: job.attempts.saturating_sub(1),
             trigger: job.trigger,
             tiers,
+            marks: BackupMarks::default(),
         }
     }
 
@@ -192,6 +229,7 @@ impl Backup {
             retry_count,
             trigger: manifest.trigger,
             tiers: manifest.tiers.clone(),
+            marks: BackupMarks::default(),
         }
     }
 

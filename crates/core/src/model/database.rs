@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::engine::key_vault_text;
 use super::{
-    AuthMethod, Compression, DatabaseId, DatabaseName, EngineId, InvalidName, Label, PolicyId,
-    UserName,
+    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, EngineId, InvalidName, Label,
+    PolicyId, UserName,
 };
 use crate::secret::SecretName;
 
@@ -80,6 +80,8 @@ pub struct Database {
     pub rpo_minutes: Option<RpoMinutes>,
     /// How its backups are compressed.
     pub compression: Compression,
+    /// Container of its data; the installation's where absent.
+    pub destination: Option<Destination>,
     /// Free labels.
     pub tags: BTreeMap<String, String>,
     /// Creation.

@@ -165,6 +165,44 @@ impl fmt::Display for Port {
     }
 }
 
+/// A container of the same store that takes the data of some databases: 3–63 lower-case letters,
+/// digits and single inner hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Destination(String);
+
+impl Destination {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Destination {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let is_valid = (3..=63).contains(&text.len())
+            && text.chars().all(is_plain)
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && !text.contains("--");
+        if is_valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(
+                "must be 3–63 lower-case letters, digits and single hyphens inside".to_owned(),
+            ))
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 /// Type of a database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::collection::{Versioned, decode};
+use super::collection::{Listing, Versioned, decode, list_rows};
 use super::keys::inverted_ticks;
 use super::row::{Row, RowFault, RowReader, RowWriter};
 use super::rows::Rows;
 use super::timeline::{Cursor, Timeline};
-use crate::model::{Backup, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger};
+use crate::model::{
+    Backup, BackupMarks, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger,
+};
 use crate::storage::{
     Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, TableName,
     TableOperation, TableStore, Value,
@@ -151,6 +153,23 @@ impl BackupRepository {
         Ok(())
     }
 
+    /// The lines of a database's backups that were made and not deleted, newest first; damaged rows
+    /// apart. The store picks them, so the length of the history does not matter.
+    pub async fn standing_of(
+        &self,
+        database: &DatabaseId,
+    ) -> StorageResult<Listing<Versioned<Backup>>> {
+        let is = |status: BackupStatus| {
+            Filter::equal("status", Value::String(status.as_str().to_owned()))
+        };
+        let standing = Filter::Or(vec![is(BackupStatus::Completed), is(BackupStatus::Damaged)]);
+        let query = Query {
+            filter: Some(Filter::partition(database.as_str()).and(standing)),
+            ..Query::default()
+        };
+        list_rows(&*self.tables, &self.index, &query).await
+    }
+
     /// The newest backups of one database, newest first, at most `most`.
     pub async fn newest_of(
         &self,
@@ -216,6 +235,9 @@ impl Row for Backup {
         row.text("triggered_by", self.trigger.as_str());
         row.optional_text("tier", self.tiers.last().map(|tier| tier.as_str()));
         row.json("tiers", &self.tiers);
+        if self.marks != BackupMarks::default() {
+            row.json("retention", &self.marks);
+        }
     }
 
     fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
@@ -241,6 +263,7 @@ impl Row for Backup {
             retry_count: row.count("retry_count")?,
             trigger: row.parsed("triggered_by")?,
             tiers: row.optional_json("tiers")?.unwrap_or_default(),
+            marks: row.optional_json("retention")?.unwrap_or_default(),
         })
     }
 }

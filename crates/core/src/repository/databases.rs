@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::engines::read_secret;
 use super::row::{Row, RowFault, RowReader, RowWriter};
-use crate::model::{Compression, CredentialSource, Database, PolicySource, RpoMinutes, UserName};
+use crate::model::{
+    Compression, CredentialSource, Database, Destination, PolicySource, RpoMinutes, UserName,
+};
 use crate::secret::SecretName;
 
 /// Columns of a database row that other code filters by.
@@ -54,6 +56,10 @@ impl Row for Database {
         }
         row.flag("compression", self.compression != Compression::None);
         row.text("compression_method", self.compression.as_str());
+        row.optional_text(
+            "backup_destination",
+            self.destination.as_ref().map(Destination::as_str),
+        );
         row.json("tags_json", &self.tags);
         row.instant("created_at", self.created_at);
         row.instant("updated_at", self.updated_at);
@@ -71,6 +77,7 @@ impl Row for Database {
             enabled: row.flag("enabled", true)?,
             rpo_minutes: read_rpo(row)?,
             compression: read_compression(row)?,
+            destination: row.optional_parsed("backup_destination")?,
             tags: row
                 .optional_json::<BTreeMap<String, String>>("tags_json")?
                 .unwrap_or_default(),

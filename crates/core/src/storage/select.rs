@@ -27,6 +27,8 @@ pub struct Storage {
     pub blobs: Arc<dyn BlobStore>,
     /// Passwords.
     pub secrets: Arc<dyn SecretStore>,
+    /// The embedded store behind rows, doorbells and backups, where it is one: it has to be swept.
+    pub embedded: Option<EmbeddedStore>,
 }
 
 /// How patient a service is with its storage.
@@ -52,6 +54,7 @@ struct Bare {
     tables: Arc<dyn TableStore>,
     queues: Arc<dyn QueueStore>,
     blobs: Arc<dyn BlobStore>,
+    embedded: Option<EmbeddedStore>,
 }
 
 /// Opens the stores that the settings name.
@@ -74,6 +77,7 @@ pub fn open(
             tables,
             queues,
             blobs,
+            embedded: None,
         })
     };
     let bare = match &settings.storage {
@@ -82,7 +86,8 @@ pub fn open(
             Bare {
                 tables: store.clone(),
                 queues: store.clone(),
-                blobs: store,
+                blobs: store.clone(),
+                embedded: Some(EmbeddedStore::clone(&store)),
             }
         }
         StorageSetting::ConnectionString(text) => {
@@ -121,6 +126,7 @@ fn wrap(
         tables,
         queues,
         blobs,
+        embedded,
     } = bare;
     let tables = RetryingTableStore::new(tables, policy, random.clone());
     let queues = RetryingQueueStore::new(queues, policy, random.clone());
@@ -130,5 +136,6 @@ fn wrap(
         queues: Arc::new(LimitedQueueStore::new(Arc::new(queues))),
         blobs: Arc::new(LimitedBlobStore::new(Arc::new(blobs))),
         secrets: Arc::new(RetryingSecretStore::new(secrets, policy, random.clone())),
+        embedded,
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn ports(directory: &Path) -> Storage {
         tables: store.clone(),
         queues: store.clone(),
         blobs: store.clone(),
+        embedded: Some(EmbeddedStore::clone(&store)),
         secrets: store,
     }
 }

@@ -143,6 +143,7 @@ impl Application {
             enabled: new.enabled,
             rpo_minutes: new.rpo_minutes,
             compression: new.compression.over(present),
+            destination: new.destination,
             tags: new.tags.0,
             created_at: now,
             updated_at: now,

@@ -102,6 +102,7 @@ fn apply(change: &DatabaseChange, present: &Database, engine: &Engine) -> Result
         database.tags = tags.0.clone();
     }
     database.rpo_minutes = change.rpo_minutes.clone().over(database.rpo_minutes);
+    database.destination = change.destination.clone().over(database.destination);
     database.compression = change.compression.over(database.compression);
     match (change.use_engine_policy, &change.policy_id) {
         (Some(true), _) => database.policy = PolicySource::Engine,

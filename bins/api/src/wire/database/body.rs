@@ -73,6 +73,9 @@ pub(crate) struct FlatDatabase {
     compression: (),
     /// `gzip`, `zstd` or `none`.
     compression_method: Option<String>,
+    /// Container of its data, when it is not the installation's.
+    #[schema(example = "backups-of-finance")]
+    backup_destination: Option<String>,
     /// Free labels.
     tags: Option<BTreeMap<String, String>>,
 }
@@ -134,6 +137,9 @@ pub(crate) struct NestedDatabase {
     compression: (),
     /// `gzip`, `zstd` or `none`.
     compression_method: Option<String>,
+    /// Container of its data, when it is not the installation's.
+    #[schema(example = "backups-of-finance")]
+    backup_destination: Option<String>,
     /// Free labels.
     tags: Option<BTreeMap<String, String>>,
 }

@@ -1,14 +1,14 @@
 //! Changes of a database as clients send them.
 
 use dilux_core::model::{
-    AuthMethod, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port, RpoMinutes,
-    UserName,
+    AuthMethod, DatabaseName, Destination, EngineId, EngineType, Host, Label, PolicyId, Port,
+    RpoMinutes, UserName,
 };
 use dilux_core::secret::SecretValue;
 use utoipa::ToSchema;
 
 use super::body::CompressionBody;
-use super::new::{CompressionChoice, read_policy_id, refuse_destination};
+use super::new::{CompressionChoice, read_policy_id};
 use crate::input::{Fields, FromFields, Patch, Tags};
 use crate::wire::sign_in::SignInPatch;
 
@@ -62,6 +62,10 @@ pub(crate) struct DatabaseChange {
     /// Whether its backups are compressed, or how. `compression_method` says it too.
     #[schema(value_type = Option<CompressionBody>)]
     pub(crate) compression: CompressionChoice,
+    /// Container of its data from now on; `null` for the installation's. Backups that exist stay
+    /// where they are.
+    #[schema(value_type = Option<String>)]
+    pub(crate) destination: Patch<Destination>,
     /// Free labels, all of them.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     pub(crate) tags: Option<Tags>,
@@ -69,7 +73,6 @@ pub(crate) struct DatabaseChange {
 
 impl FromFields for DatabaseChange {
     fn read(fields: &Fields<'_>) -> Option<Self> {
-        refuse_destination(fields);
         let sign_in = SignInPatch::read(fields);
         let alias = fields.changed("alias");
         Some(Self {
@@ -88,6 +91,7 @@ impl FromFields for DatabaseChange {
             enabled: fields.changed("enabled"),
             rpo_minutes: fields.patch("rpo_minutes"),
             compression: CompressionChoice::read(fields),
+            destination: fields.patch("backup_destination"),
             tags: fields.changed("tags"),
         })
     }

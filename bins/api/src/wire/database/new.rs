@@ -2,7 +2,8 @@
 //! bodies of the design document.
 
 use dilux_core::model::{
-    Compression, DatabaseName, EngineId, EngineType, Host, Label, PolicyId, Port, RpoMinutes,
+    Compression, DatabaseName, Destination, EngineId, EngineType, Host, Label, PolicyId, Port,
+    RpoMinutes,
 };
 use serde_json::Value;
 
@@ -117,19 +118,10 @@ pub(crate) struct NewDatabase {
     pub(crate) rpo_minutes: Option<RpoMinutes>,
     /// Compression.
     pub(crate) compression: CompressionChoice,
+    /// Container of its data, when it is not the installation's.
+    pub(crate) destination: Option<Destination>,
     /// Free labels.
     pub(crate) tags: Tags,
-}
-
-/// Refuses a destination of its own: the model has none, and a backup must not go elsewhere than
-/// its owner believes.
-pub(super) fn refuse_destination(fields: &Fields<'_>) {
-    if fields.is_given("backup_destination") {
-        fields.problem(
-            "backup_destination",
-            "is not available in this version; all backups go to the installation's container",
-        );
-    }
 }
 
 /// Reads `backup_policy_id` (design document) or `policy_id` (Python product).
@@ -231,12 +223,12 @@ struct Rest {
     enabled: bool,
     rpo_minutes: Option<RpoMinutes>,
     compression: CompressionChoice,
+    destination: Option<Destination>,
     tags: Tags,
 }
 
 impl Rest {
     fn read(fields: &Fields<'_>, use_engine_credentials: bool) -> Self {
-        refuse_destination(fields);
         let sign_in = SignIn::read(fields);
         if use_engine_credentials && sign_in.password.is_some() {
             fields.problem(
@@ -251,6 +243,7 @@ impl Rest {
             enabled: fields.optional("enabled").unwrap_or(true),
             rpo_minutes: fields.optional("rpo_minutes"),
             compression: CompressionChoice::read(fields),
+            destination: fields.optional("backup_destination"),
             tags: fields.optional("tags").unwrap_or_default(),
         }
     }
@@ -265,6 +258,7 @@ impl Rest {
             enabled: self.enabled,
             rpo_minutes: self.rpo_minutes,
             compression: self.compression,
+            destination: self.destination,
             tags: self.tags,
         }
     }

@@ -71,12 +71,6 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         at: "status",
-        what: "was 201, is 422",
-        examples: &["databases.create-disabled-custom-container"],
-        reason: "`backup_destination` is refused while all backups go to one container",
-    },
-    Deviation {
-        at: "status",
         what: "was 400, is 422",
         examples: &["databases.create-duplicate-id"],
         reason: "ids are given by the service, so none can be sent, let alone twice",

@@ -83,6 +83,7 @@ fn backup(line: &Value, created_at: Timestamp, bindings: &Bindings) -> Backup {
             .map(|tier| tier.parse().unwrap())
             .into_iter()
             .collect(),
+        marks: dilux_core::model::BackupMarks::default(),
     }
 }
 

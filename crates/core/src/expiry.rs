@@ -1,0 +1,66 @@
+//! Backups expire: what the retention plan lets go is announced, and deleted after a grace period.
+//!
+//! The plan is `retention`'s; here are the effects. Each may be repeated after a crash at any
+//! point, by several schedulers at once, and none is undone by losing a race: whether a backup may
+//! go is one compare-and-swap of its retention state.
+
+mod deletion;
+mod findings;
+mod holdings;
+mod orphans;
+mod preview;
+mod protection;
+mod registry;
+mod run;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::installation::Installation;
+use crate::storage::{StorageError, StorageErrorKind};
+
+pub use preview::{DatabasePreview, PreviewedBackup, Proposal, Scope};
+pub use run::ExpiryReport;
+
+/// How far the machine's clock may be from the store's before nothing is decided any more.
+const LONGEST_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// The name under which retention writes to the audit log.
+const ACTOR: &str = "retention";
+
+/// Retention of an installation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Expiry {
+    installation: Installation,
+}
+
+impl Expiry {
+    /// Retention of `installation`.
+    pub fn new(installation: Installation) -> Self {
+        Self { installation }
+    }
+
+    /// The time by the store's clock. An error when the machine's is far from it: one of them is
+    /// wrong, and nothing may be deleted by a wrong clock.
+    async fn trusted_time(&self) -> Result<Timestamp> {
+        let stored = self.installation.storage_time().await?;
+        let skew = self.installation.clock.now().duration_since(stored).abs();
+        if skew > LONGEST_SKEW {
+            return Err(Error::Refused(format!(
+                "the clock of this machine and that of the store are {} s apart; nothing expires \
+                 until they agree to within {} s",
+                skew.as_secs(),
+                LONGEST_SKEW.as_secs()
+            )));
+        }
+        Ok(stored)
+    }
+}
+
+/// Whether a write lost to another writer.
+fn is_lost_race(error: &StorageError) -> bool {
+    matches!(
+        error.kind(),
+        StorageErrorKind::PreconditionFailed | StorageErrorKind::AlreadyExists
+    )
+}

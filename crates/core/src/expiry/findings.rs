@@ -1,0 +1,194 @@
+//! What a look at the data found, written where people see it: a backup whose data or manifest is
+//! gone is marked as damaged, and as good again once it is back.
+
+use jiff::Timestamp;
+
+use super::holdings::{Holding, Holdings};
+use super::run::Run;
+use super::{Expiry, is_lost_race};
+use crate::error::Result;
+use crate::model::{Backup, BackupMarks, BackupStatus, DamageKind, Fate, Finding, RetentionState};
+
+impl Expiry {
+    /// Notes damage and recovery, and brings the history lines into line with the states.
+    pub(super) async fn note_findings(&self, run: &mut Run, holdings: &mut Holdings) -> Result<()> {
+        for holding in &mut holdings.backups {
+            if holding.is_obscure {
+                continue;
+            }
+            if let Some(finding) = new_finding(holding, run.now) {
+                report(run, holding, finding.as_ref());
+                let state = holding.state.clone().found(finding);
+                self.write_state(holding, state).await?;
+            }
+        }
+        for line in std::mem::take(&mut holdings.loose_lines) {
+            self.note_loose_line(run, line).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a state in the version that was read. When somebody was faster, the backup is left
+    /// alone until the next run, and the answer is `false`.
+    pub(super) async fn write_state(
+        &self,
+        holding: &mut Holding,
+        state: RetentionState,
+    ) -> Result<bool> {
+        let states = &self.installation.repositories.retention;
+        match states.put(state, holding.version.as_ref()).await {
+            Ok(written) => {
+                holding.state = written.value;
+                holding.version = Some(written.version);
+                Ok(true)
+            }
+            Err(error) if is_lost_race(&error) => {
+                holding.is_obscure = true;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Brings the history line of a backup into line with its state.
+    pub(super) async fn show(&self, holding: &mut Holding) -> Result<()> {
+        if holding.is_obscure {
+            return Ok(());
+        }
+        let (status, marks) = shown(&holding.state);
+        if let Some(line) = &holding.line {
+            if line.status == status && line.marks == marks {
+                return Ok(());
+            }
+        } else if !self
+            .is_over(&holding.manifest.job_id)
+            .await?
+            .unwrap_or(true)
+        {
+            // Its worker has the books still to write.
+            return Ok(());
+        }
+        let mut line = match holding.line.take() {
+            Some(line) => line,
+            None => Backup::of_manifest(&holding.manifest),
+        };
+        line.status = status;
+        line.marks = marks;
+        self.installation.repositories.backups.put(&line).await?;
+        holding.line = Some(line);
+        Ok(())
+    }
+
+    /// A line that says that there is a backup, although there is no manifest.
+    async fn note_loose_line(&self, run: &mut Run, mut line: Backup) -> Result<()> {
+        let Some(job) = line.id.job() else {
+            // The Python product made no manifests.
+            return Ok(());
+        };
+        if self.has_manifest(&job).await? {
+            return Ok(());
+        }
+        let states = &self.installation.repositories.retention;
+        let found = states.get(&line.database_id, &line.id).await?;
+        if let Some(state) = &found
+            && let Fate::Deleting(_) | Fate::Deleted(_) = &state.value.fate
+        {
+            (line.status, line.marks) = shown(&state.value);
+            self.installation.repositories.backups.put(&line).await?;
+            return Ok(());
+        }
+        let (state, version) = match found {
+            Some(state) => (state.value, Some(state.version)),
+            None => {
+                let (database, id) = (line.database_id.clone(), line.id.clone());
+                (RetentionState::untouched(database, id), None)
+            }
+        };
+        let is_known = matches!(state.finding, Some(Finding::Damaged { .. }));
+        let state = if is_known {
+            state
+        } else {
+            run.report.damaged += 1;
+            let reason = "its manifest is gone, so it cannot be restored".to_owned();
+            tracing::error!(backup.id = %line.id, database = %line.database_label, %reason, "backup is damaged");
+            let finding = Finding::Damaged {
+                at: run.now,
+                kind: DamageKind::ManifestMissing,
+                reason,
+            };
+            let state = state.found(Some(finding));
+            match states.put(state.clone(), version.as_ref()).await {
+                Ok(_) => state,
+                Err(error) if is_lost_race(&error) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let (status, marks) = shown(&state);
+        if line.status != status || line.marks != marks {
+            (line.status, line.marks) = (status, marks);
+            self.installation.repositories.backups.put(&line).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be noted of a backup's data; `None` when nothing is new.
+fn new_finding(holding: &Holding, now: Timestamp) -> Option<Option<Finding>> {
+    let known = match &holding.state.finding {
+        Some(Finding::Damaged { kind, .. }) => Some(*kind),
+        _ => None,
+    };
+    match (&holding.damage, known) {
+        (Some((kind, _)), Some(known)) if *kind == known => None,
+        (Some((kind, reason)), _) => Some(Some(Finding::Damaged {
+            at: now,
+            kind: *kind,
+            reason: reason.clone(),
+        })),
+        (None, None | Some(DamageKind::VerificationFailed)) => None,
+        (None, Some(_)) => Some(None),
+    }
+}
+
+fn report(run: &mut Run, holding: &Holding, finding: Option<&Finding>) {
+    let database = &holding.manifest.database_label;
+    if let Some(Finding::Damaged { reason, .. }) = finding {
+        run.report.damaged += 1;
+        tracing::error!(backup.id = %holding.id, %database, %reason, "backup is damaged");
+    } else {
+        tracing::info!(backup.id = %holding.id, %database, "data of a damaged backup is back");
+    }
+}
+
+/// What the history line shows of a state.
+pub(super) fn shown(state: &RetentionState) -> (BackupStatus, BackupMarks) {
+    let mut marks = BackupMarks {
+        is_pinned: state.pin.is_some(),
+        is_held: state.hold.is_some(),
+        ..BackupMarks::default()
+    };
+    let mut status = BackupStatus::Completed;
+    match &state.finding {
+        Some(Finding::Verified { at }) => marks.verified_at = Some(*at),
+        Some(Finding::Damaged { reason, .. }) => {
+            status = BackupStatus::Damaged;
+            marks.sentence = Some(reason.clone());
+        }
+        None => {}
+    }
+    match &state.fate {
+        Fate::Kept => {}
+        Fate::Tombstoned(tombstone) => {
+            marks.deletes_after = Some(tombstone.deletes_after);
+            marks.reason = Some(tombstone.reason.clone());
+            marks.sentence = Some(tombstone.sentence.clone());
+        }
+        Fate::Deleting(deletion) | Fate::Deleted(deletion) => {
+            status = BackupStatus::Deleted;
+            marks.deleted_at = Some(deletion.since);
+            marks.reason = Some(deletion.reason.clone());
+            marks.sentence = Some(deletion.sentence.clone());
+        }
+    }
+    (status, marks)
+}

@@ -1,0 +1,164 @@
+//! Wishes about single backups: pin, hold, take a deletion back; and the leases of those who read
+//! one. Each is a compare-and-swap of the retention state, then the history line follows.
+
+use jiff::Timestamp;
+
+use super::findings::shown;
+use super::{Expiry, is_lost_race};
+use crate::error::{Error, Result};
+use crate::model::{
+    Backup, BackupId, DatabaseId, Finding, JobId, Mark, RestoreLease, RetentionRefusal,
+    RetentionState,
+};
+
+/// How often a change is repeated after it lost a race.
+const RACES: usize = 8;
+
+type Transition = Result<RetentionState, RetentionRefusal>;
+
+impl Expiry {
+    /// Pins a backup: retention keeps it until it is unpinned. Gives its line as it is then.
+    pub async fn pin(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
+        self.change_and_show(backup, |state| state.pin(mark.clone()))
+            .await
+    }
+
+    /// Takes a pin off.
+    pub async fn unpin(&self, backup: &Backup) -> Result<Backup> {
+        self.change_and_show(backup, |state| Ok(state.unpin()))
+            .await
+    }
+
+    /// Holds a backup: it stays until the hold is released.
+    pub async fn hold(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
+        self.change_and_show(backup, |state| state.hold(mark.clone()))
+            .await
+    }
+
+    /// Releases a hold.
+    pub async fn release(&self, backup: &Backup) -> Result<Backup> {
+        self.change_and_show(backup, |state| Ok(state.release()))
+            .await
+    }
+
+    /// Takes an announced deletion back and pins the backup, or the next run would announce it
+    /// again.
+    pub async fn undelete(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
+        self.change_and_show(backup, |state| state.undelete(mark.clone()))
+            .await
+    }
+
+    /// Notes what a verification found.
+    pub async fn note_verification(&self, backup: &Backup, finding: &Finding) -> Result<Backup> {
+        self.change_and_show(backup, |state| Ok(state.found(Some(finding.clone()))))
+            .await
+    }
+
+    /// Keeps a backup's data until `until` for somebody who downloads it. Refused once its deletion
+    /// has begun.
+    pub async fn lease_download(
+        &self,
+        database: &DatabaseId,
+        backup: &BackupId,
+        until: Timestamp,
+    ) -> Result<()> {
+        if backup.job().is_none() {
+            // Made by the Python product: retention never deletes it.
+            return Ok(());
+        }
+        let lease = |state: RetentionState| match state.downloads_until {
+            Some(held) if held >= until => Ok(state),
+            _ => state.lease_download(until),
+        };
+        self.change(database, backup, lease).await.map(drop)
+    }
+
+    /// Keeps a backup's data until the restore job `job` is over. Refused once its deletion has
+    /// begun. Taken before the job is booked, and again when a worker begins.
+    pub async fn lease_restore(
+        &self,
+        database: &DatabaseId,
+        backup: &BackupId,
+        job: &JobId,
+    ) -> Result<()> {
+        if backup.job().is_none() {
+            return Ok(());
+        }
+        let lease = RestoreLease {
+            job: job.clone(),
+            since: self.installation.clock.now(),
+        };
+        let take = |state: RetentionState| {
+            if state.restores.iter().any(|held| held.job == *job) {
+                Ok(state)
+            } else {
+                state.lease_restore(lease.clone())
+            }
+        };
+        self.change(database, backup, take).await.map(drop)
+    }
+
+    async fn change_and_show(
+        &self,
+        backup: &Backup,
+        transition: impl Fn(RetentionState) -> Transition,
+    ) -> Result<Backup> {
+        if backup.id.job().is_none() {
+            return Err(Error::Refused(
+                "this backup was made by the Python product; retention never deletes it".to_owned(),
+            ));
+        }
+        if !backup.status.was_completed() {
+            return Err(Error::Refused(format!(
+                "there is nothing to keep: the status of this backup is '{}'",
+                backup.status
+            )));
+        }
+        let state = self
+            .change(&backup.database_id, &backup.id, transition)
+            .await?;
+        let backups = &self.installation.repositories.backups;
+        let fresh = backups.get(&backup.job_id, backup.created_at).await?;
+        let mut line = fresh.map_or_else(|| backup.clone(), |line| line.value);
+        let (status, marks) = shown(&state);
+        if line.status != status || line.marks != marks {
+            (line.status, line.marks) = (status, marks);
+            backups.put(&line).await?;
+        }
+        Ok(line)
+    }
+
+    async fn change(
+        &self,
+        database: &DatabaseId,
+        backup: &BackupId,
+        transition: impl Fn(RetentionState) -> Transition,
+    ) -> Result<RetentionState> {
+        let states = &self.installation.repositories.retention;
+        for _ in 0..RACES {
+            let found = states.get(database, backup).await?;
+            let (state, version) = match found {
+                Some(state) => (state.value, Some(state.version)),
+                None => {
+                    let untouched = RetentionState::untouched(database.clone(), backup.clone());
+                    (untouched, None)
+                }
+            };
+            let next =
+                transition(state.clone()).map_err(|refusal| Error::Refused(refusal.to_string()))?;
+            if next == state {
+                return Ok(state);
+            }
+            match states.put(next, version.as_ref()).await {
+                Ok(written) => return Ok(written.value),
+                Err(error) if is_lost_race(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Unavailable {
+            message: "others change it all the time; try again in a moment".to_owned(),
+            retry_after: None,
+            source: None,
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! Retention carried out over the embedded store, with a clock that the tests move.
+#![cfg(test)]
+
+mod acceptance;
+mod crashes;
+mod damage;
+mod deletion;
+mod guards;
+mod protection;
+mod world;
