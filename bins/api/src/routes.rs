@@ -10,6 +10,7 @@ mod health;
 mod jobs;
 mod policies;
 mod reply;
+mod retention;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -31,4 +32,5 @@ pub(crate) fn protected() -> OpenApiRouter<App> {
         .merge(dead_letters::routes())
         .merge(backups::routes())
         .merge(data::routes())
+        .merge(retention::routes())
 }

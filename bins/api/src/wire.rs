@@ -14,6 +14,7 @@ pub(crate) mod engine;
 pub(crate) mod job;
 pub(crate) mod policy;
 pub(crate) mod rpo;
+pub(crate) mod retention;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 

@@ -17,6 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::installation::Installation;
+use crate::model::{BackupId, DatabaseId, RetentionState};
+use crate::repository::{Version, Versioned};
 use crate::storage::{StorageError, StorageErrorKind};
 
 pub use preview::{DatabasePreview, PreviewedBackup, Proposal, Scope};
@@ -62,5 +64,20 @@ fn is_lost_race(error: &StorageError) -> bool {
     matches!(
         error.kind(),
         StorageErrorKind::PreconditionFailed | StorageErrorKind::AlreadyExists
+    )
+}
+
+/// A state that was found, or that of a backup that nobody ever touched.
+fn or_untouched(
+    found: Option<Versioned<RetentionState>>,
+    database: &DatabaseId,
+    backup: &BackupId,
+) -> (RetentionState, Option<Version>) {
+    found.map_or_else(
+        || {
+            let untouched = RetentionState::untouched(database.clone(), backup.clone());
+            (untouched, None)
+        },
+        |state| (state.value, Some(state.version)),
     )
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, Compression, DatabaseName, Destination, EngineId, EngineType, Host, Label, MaxJobs,
-    PolicyId, Port, RpoMinutes, UserName,
+    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, EngineId, EngineType, Host, KeepCount, Label, MaxJobs, PolicyId, Port, RpoMinutes, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -37,6 +36,7 @@ macro_rules! from_text {
 from_text!(
     AuthMethod,
     Compression,
+    DatabaseId,
     DatabaseName,
     Destination,
     EngineId,
@@ -71,6 +71,13 @@ macro_rules! from_number {
 }
 
 from_number!(MaxJobs, Port, RpoMinutes);
+
+impl FromJson for KeepCount {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let number = value.as_i64().ok_or("must be a whole number")?;
+        Self::new(number).map_err(|error| error.to_string())
+    }
+}
 
 impl FromJson for SecretValue {
     fn from_json(value: &Value) -> Result<Self, String> {

@@ -3,7 +3,7 @@
 mod download;
 mod restore;
 
-use dilux_core::model::{self, BackupStatus, EngineType, Manifest, Tier, Trigger};
+use dilux_core::model::{self, BackupMarks, BackupStatus, EngineType, Manifest, Tier, Trigger};
 use dilux_core::repository::Cursor;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -79,6 +79,43 @@ pub(crate) struct Backup {
     tiers: Vec<&'static str>,
     /// When it was booked.
     created_at: String,
+    /// What retention has to say about it.
+    retention: Retention,
+}
+
+/// What retention has to say about a backup.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Retention {
+    /// Kept until it is unpinned.
+    pinned: bool,
+    /// Kept until it is released.
+    held: bool,
+    /// When it was last verified and found whole.
+    verified_at: Option<String>,
+    /// When it is deleted, unless somebody objects.
+    deletes_after: Option<String>,
+    /// When it was deleted.
+    deleted_at: Option<String>,
+    /// Why it is to go or is gone, for programs.
+    #[schema(example = "tier_full")]
+    reason: Option<String>,
+    /// Why it is to go or is gone, or what is wrong with it.
+    text: Option<String>,
+}
+
+impl From<&BackupMarks> for Retention {
+    fn from(marks: &BackupMarks) -> Self {
+        let text = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string());
+        Self {
+            pinned: marks.is_pinned,
+            held: marks.is_held,
+            verified_at: text(marks.verified_at),
+            deletes_after: text(marks.deletes_after),
+            deleted_at: text(marks.deleted_at),
+            reason: marks.reason.clone(),
+            text: marks.sentence.clone(),
+        }
+    }
 }
 
 impl From<&BackupView> for Backup {
@@ -89,6 +126,7 @@ impl From<&BackupView> for Backup {
         let blob_url = backup
             .blob_name
             .as_ref()
+            .filter(|_| backup.status != BackupStatus::Deleted)
             .map(|_| format!("/api/backups/{}/data", backup.id));
         Self {
             id: backup.id.to_string(),
@@ -121,6 +159,7 @@ impl From<&BackupView> for Backup {
             tier: backup.tiers.last().copied().map(Tier::as_str),
             tiers: backup.tiers.iter().copied().map(Tier::as_str).collect(),
             created_at: backup.created_at.to_string(),
+            retention: Retention::from(&backup.marks),
         }
     }
 }

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 
 use super::holdings::{Holding, Holdings};
 use super::run::Run;
-use super::{Expiry, is_lost_race};
+use super::{Expiry, is_lost_race, or_untouched};
 use crate::error::Result;
 use crate::model::{Backup, BackupMarks, BackupStatus, DamageKind, Fate, Finding, RetentionState};
+use crate::repository::Version;
 
 impl Expiry {
     /// Notes damage and recovery, and brings the history lines into line with the states.
@@ -16,8 +17,12 @@ impl Expiry {
             if holding.is_obscure {
                 continue;
             }
-            if let Some(finding) = new_finding(holding, run.now) {
-                report(run, holding, finding.as_ref());
+            if let Some(news) = news(holding, run.now) {
+                report(run, holding, &news);
+                let finding = match news {
+                    News::Damage(finding) => Some(finding),
+                    News::Recovery => None,
+                };
                 let state = holding.state.clone().found(finding);
                 self.write_state(holding, state).await?;
             }
@@ -97,62 +102,77 @@ impl Expiry {
             self.installation.repositories.backups.put(&line).await?;
             return Ok(());
         }
-        let (state, version) = match found {
-            Some(state) => (state.value, Some(state.version)),
-            None => {
-                let (database, id) = (line.database_id.clone(), line.id.clone());
-                (RetentionState::untouched(database, id), None)
-            }
+        let (state, version) = or_untouched(found, &line.database_id, &line.id);
+        let Some(state) = self
+            .note_missing_manifest(run, &line, state, version)
+            .await?
+        else {
+            return Ok(());
         };
-        let is_known = matches!(state.finding, Some(Finding::Damaged { .. }));
-        let state = if is_known {
-            state
-        } else {
-            run.report.damaged += 1;
-            let reason = "its manifest is gone, so it cannot be restored".to_owned();
-            tracing::error!(backup.id = %line.id, database = %line.database_label, %reason, "backup is damaged");
-            let finding = Finding::Damaged {
-                at: run.now,
-                kind: DamageKind::ManifestMissing,
-                reason,
-            };
-            let state = state.found(Some(finding));
-            match states.put(state.clone(), version.as_ref()).await {
-                Ok(_) => state,
-                Err(error) if is_lost_race(&error) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-        };
-        let (status, marks) = shown(&state);
-        if line.status != status || line.marks != marks {
-            (line.status, line.marks) = (status, marks);
+        let shown = shown(&state);
+        if (line.status, &line.marks) != (shown.0, &shown.1) {
+            (line.status, line.marks) = shown;
             self.installation.repositories.backups.put(&line).await?;
         }
         Ok(())
     }
+
+    /// The state with the finding; `None` when somebody was faster.
+    async fn note_missing_manifest(
+        &self,
+        run: &mut Run,
+        line: &Backup,
+        state: RetentionState,
+        version: Option<Version>,
+    ) -> Result<Option<RetentionState>> {
+        if matches!(state.finding, Some(Finding::Damaged { .. })) {
+            return Ok(Some(state));
+        }
+        let reason = "its manifest is gone, so it cannot be restored".to_owned();
+        tracing::error!(backup.id = %line.id, database = %line.database_label, %reason, "backup is damaged");
+        let state = state.found(Some(Finding::Damaged {
+            at: run.now,
+            kind: DamageKind::ManifestMissing,
+            reason,
+        }));
+        let states = &self.installation.repositories.retention;
+        match states.put(state, version.as_ref()).await {
+            Ok(written) => {
+                run.report.damaged += 1;
+                Ok(Some(written.value))
+            }
+            Err(error) if is_lost_race(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
-/// What is to be noted of a backup's data; `None` when nothing is new.
-fn new_finding(holding: &Holding, now: Timestamp) -> Option<Option<Finding>> {
+/// What a look at the data says that was not known.
+enum News {
+    Damage(Finding),
+    Recovery,
+}
+
+fn news(holding: &Holding, now: Timestamp) -> Option<News> {
     let known = match &holding.state.finding {
         Some(Finding::Damaged { kind, .. }) => Some(*kind),
         _ => None,
     };
     match (&holding.damage, known) {
         (Some((kind, _)), Some(known)) if *kind == known => None,
-        (Some((kind, reason)), _) => Some(Some(Finding::Damaged {
+        (Some((kind, reason)), _) => Some(News::Damage(Finding::Damaged {
             at: now,
             kind: *kind,
             reason: reason.clone(),
         })),
         (None, None | Some(DamageKind::VerificationFailed)) => None,
-        (None, Some(_)) => Some(None),
+        (None, Some(_)) => Some(News::Recovery),
     }
 }
 
-fn report(run: &mut Run, holding: &Holding, finding: Option<&Finding>) {
+fn report(run: &mut Run, holding: &Holding, news: &News) {
     let database = &holding.manifest.database_label;
-    if let Some(Finding::Damaged { reason, .. }) = finding {
+    if let News::Damage(Finding::Damaged { reason, .. }) = news {
         run.report.damaged += 1;
         tracing::error!(backup.id = %holding.id, %database, %reason, "backup is damaged");
     } else {

@@ -11,7 +11,7 @@ use crate::repository::{Version, Versioned};
 use crate::retention::{Candidate, Soundness};
 use crate::storage::{BlobEntry, BlobName, ContainerName, StorageErrorKind, StorageResult};
 
-use super::Expiry;
+use super::{Expiry, or_untouched};
 
 /// Largest manifest that is read; ours are a few KiB.
 const MANIFEST_LIMIT: u64 = 1 << 20;
@@ -40,17 +40,15 @@ pub(super) struct Holding {
 impl Holding {
     /// As the planner sees it.
     pub(super) fn candidate(&self) -> Candidate {
-        let soundness = match (&self.damage, &self.state.finding) {
-            (Some(_), _) => Soundness::Unsound,
-            (None, Some(Finding::Verified { .. })) => Soundness::Verified,
-            (
-                None,
-                Some(Finding::Damaged {
-                    kind: DamageKind::VerificationFailed,
-                    ..
-                }),
-            ) => Soundness::Unsound,
-            (None, _) => Soundness::Unverified,
+        let soundness = match &self.state.finding {
+            _ if self.damage.is_some() => Soundness::Unsound,
+            Some(Finding::Verified { .. }) => Soundness::Verified,
+            Some(Finding::Damaged {
+                kind: DamageKind::VerificationFailed,
+                ..
+            }) => Soundness::Unsound,
+            // Any other damage was seen from the listing, and is there no more.
+            Some(Finding::Damaged { .. }) | None => Soundness::Unverified,
         };
         Candidate {
             id: self.id.clone(),
@@ -123,13 +121,7 @@ impl Expiry {
             .into_iter()
             .map(|manifest| {
                 let id = BackupId::from(&manifest.job_id);
-                let (state, version) = match states.remove(&id) {
-                    Some(state) => (state.value, Some(state.version)),
-                    None => {
-                        let database = manifest.database_id.clone();
-                        (RetentionState::untouched(database, id.clone()), None)
-                    }
-                };
+                let (state, version) = or_untouched(states.remove(&id), &manifest.database_id, &id);
                 Holding {
                     damage: damage(&manifest, &sizes),
                     line: lines.remove(&id),

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::Expiry;
-use super::registry::Registry;
+use super::holdings::Holding;
+use super::registry::{Followed, Registry};
 use crate::error::{Error, Result};
 use crate::model::{BackupId, DatabaseId, Fate, Label, PolicyId, Tier};
 use crate::retention::{Candidate, Standing, TierKeep, Verdict, plan};
@@ -129,15 +130,9 @@ impl Expiry {
         };
         preview.label = followed.database.map(|database| database.label.clone());
         preview.policy_id = followed.policy.map(|policy| policy.id.clone());
-        let standing = match (followed.standing(), proposal) {
-            (Some(_), Some(proposal)) => Standing::Registered(proposal.0.clone()),
-            (Some(standing), None) => standing,
-            (None, _) => {
-                let states = &self.installation.repositories.retention;
-                let since = states.known_unregistered_since(id).await?.unwrap_or(now);
-                self.unregistered(since)
-            }
-        };
+        let standing = self
+            .previewed_standing(&followed, id, proposal, now)
+            .await?;
         let holdings = match self.holdings(id, followed.database).await {
             Ok(holdings) => holdings,
             Err(error @ Error::Unavailable { .. }) => return Err(error),
@@ -152,7 +147,7 @@ impl Expiry {
             .filter(|one| !matches!(one.state.fate, Fate::Deleting(_) | Fate::Deleted(_)));
         let mut by_id: HashMap<BackupId, _> =
             standing_ones.map(|one| (one.id.clone(), one)).collect();
-        let candidates: Vec<Candidate> = by_id.values().map(|one| one.candidate()).collect();
+        let candidates: Vec<Candidate> = by_id.values().map(Holding::candidate).collect();
         let rules = registry.rules(standing, self.installation.settings.retention.minimum);
         for decision in plan(&candidates, &rules, now).decisions {
             let Some(holding) = by_id.remove(&decision.id) else {
@@ -172,5 +167,23 @@ impl Expiry {
             });
         }
         Ok(preview)
+    }
+
+    async fn previewed_standing(
+        &self,
+        followed: &Followed<'_>,
+        id: &DatabaseId,
+        proposal: Option<&Proposal>,
+        now: Timestamp,
+    ) -> Result<Standing> {
+        match (followed.standing(), proposal) {
+            (Some(_), Some(proposal)) => Ok(Standing::Registered(proposal.0.clone())),
+            (Some(standing), None) => Ok(standing),
+            (None, _) => {
+                let states = &self.installation.repositories.retention;
+                let since = states.known_unregistered_since(id).await?.unwrap_or(now);
+                Ok(self.unregistered(since))
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::findings::shown;
-use super::{Expiry, is_lost_race};
+use super::{Expiry, is_lost_race, or_untouched};
 use crate::error::{Error, Result};
 use crate::model::{
     Backup, BackupId, DatabaseId, Finding, JobId, Mark, RestoreLease, RetentionRefusal,
@@ -137,13 +137,7 @@ impl Expiry {
         let states = &self.installation.repositories.retention;
         for _ in 0..RACES {
             let found = states.get(database, backup).await?;
-            let (state, version) = match found {
-                Some(state) => (state.value, Some(state.version)),
-                None => {
-                    let untouched = RetentionState::untouched(database.clone(), backup.clone());
-                    (untouched, None)
-                }
-            };
+            let (state, version) = or_untouched(found, database, backup);
             let next =
                 transition(state.clone()).map_err(|refusal| Error::Refused(refusal.to_string()))?;
             if next == state {

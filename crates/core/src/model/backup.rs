@@ -71,7 +71,8 @@ impl BackupStatus {
     }
 
     /// The status in the words of the Python product, whose clients know no `missed`: a slot
-    /// without a backup is a failure to them.
+    /// without a backup is a failure to them. `damaged` and `deleted` stay: what it showed instead,
+    /// `completed` with a dead link, would be a lie.
     #[must_use]
     pub fn documented(self) -> Self {
         match self {

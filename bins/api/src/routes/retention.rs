@@ -1,0 +1,119 @@
+//! Retention: `/api/retention`, and the wishes about single backups.
+
+use axum::Json;
+use axum::extract::State;
+use dilux_core::model::BackupId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, BackupView};
+use crate::caller::Caller;
+use crate::input::{Id, OptionalBody};
+use crate::problem::Answer;
+use crate::wire::backup::Backup;
+use crate::wire::retention::{BackupKept, DryRun, DryRunBody, RetentionPreview, Wish};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(dry_run))
+        .routes(routes!(pin_backup, unpin_backup))
+        .routes(routes!(hold_backup, release_backup))
+        .routes(routes!(undelete_backup))
+}
+
+/// What retention would keep and delete, each with its reasons: of one database, of those that
+/// follow a policy, or of all; also as if the policy had other tiers. Changes nothing.
+#[utoipa::path(
+    post, path = "/api/retention/dry-run", tag = "retention",
+    request_body = Option<DryRunBody>,
+    responses((status = 200, body = RetentionPreview))
+)]
+async fn dry_run(
+    State(app): State<App>,
+    OptionalBody(wish): OptionalBody<DryRun>,
+) -> Answer<Json<RetentionPreview>> {
+    let databases = app.preview_retention(&wish).await?;
+    Ok(Json(RetentionPreview::from(databases)))
+}
+
+/// Pins a backup: retention keeps it until it is unpinned. An announced deletion is taken back.
+#[utoipa::path(
+    post, path = "/api/backups/{backup_id}/pin", tag = "retention",
+    params(("backup_id" = String, Path, description = "Id of the backup")),
+    request_body = Option<Wish>,
+    responses((status = 200, body = BackupKept))
+)]
+async fn pin_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+    OptionalBody(wish): OptionalBody<Wish>,
+) -> Answer<Json<BackupKept>> {
+    Ok(kept(&app.pin(&id, wish, &caller).await?))
+}
+
+/// Takes the pin off a backup.
+#[utoipa::path(
+    delete, path = "/api/backups/{backup_id}/pin", tag = "retention",
+    params(("backup_id" = String, Path, description = "Id of the backup")),
+    responses((status = 200, body = BackupKept))
+)]
+async fn unpin_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+) -> Answer<Json<BackupKept>> {
+    Ok(kept(&app.unpin(&id, &caller).await?))
+}
+
+/// Holds a backup: it stays until the hold is released. An announced deletion is taken back.
+#[utoipa::path(
+    post, path = "/api/backups/{backup_id}/hold", tag = "retention",
+    params(("backup_id" = String, Path, description = "Id of the backup")),
+    request_body = Option<Wish>,
+    responses((status = 200, body = BackupKept))
+)]
+async fn hold_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+    OptionalBody(wish): OptionalBody<Wish>,
+) -> Answer<Json<BackupKept>> {
+    Ok(kept(&app.hold(&id, wish, &caller).await?))
+}
+
+/// Releases the hold on a backup.
+#[utoipa::path(
+    delete, path = "/api/backups/{backup_id}/hold", tag = "retention",
+    params(("backup_id" = String, Path, description = "Id of the backup")),
+    responses((status = 200, body = BackupKept))
+)]
+async fn release_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+) -> Answer<Json<BackupKept>> {
+    Ok(kept(&app.release(&id, &caller).await?))
+}
+
+/// Takes an announced deletion back, and pins the backup, or the next run would announce it again.
+#[utoipa::path(
+    post, path = "/api/backups/{backup_id}/undelete", tag = "retention",
+    params(("backup_id" = String, Path, description = "Id of the backup")),
+    request_body = Option<Wish>,
+    responses((status = 200, body = BackupKept))
+)]
+async fn undelete_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+    OptionalBody(wish): OptionalBody<Wish>,
+) -> Answer<Json<BackupKept>> {
+    Ok(kept(&app.undelete(&id, wish, &caller).await?))
+}
+
+fn kept(view: &BackupView) -> Json<BackupKept> {
+    Json(BackupKept {
+        backup: Backup::from(view),
+    })
+}
