@@ -45,6 +45,10 @@ const TAGS: &[(&str, &str)] = &[
     ("policies", "When to back up and how many backups to keep"),
     ("jobs", "Backups and restores at work"),
     ("backups", "The history, its data, and restores"),
+    (
+        "retention",
+        "Which backups stay, which go, and wishes about single ones",
+    ),
     ("system", "The service itself"),
 ];
 

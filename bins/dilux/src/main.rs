@@ -2,6 +2,7 @@
 
 mod doctor;
 mod rebuild;
+mod retention;
 mod try_out;
 mod up;
 
@@ -26,6 +27,8 @@ enum Command {
     Try(try_out::Arguments),
     /// Recreate history, index, recovery points and schedule state from the backups' manifests.
     RebuildCatalog(rebuild::Arguments),
+    /// Say which backups stay and which go, and take deletions back.
+    Retention(retention::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi,
 }
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
             Command::Doctor => doctor::run().await,
             Command::Try(arguments) => try_out::run(arguments).await,
             Command::RebuildCatalog(arguments) => rebuild::run(arguments).await,
+            Command::Retention(arguments) => retention::run(arguments).await,
             Command::Openapi => openapi(),
         }
     })

@@ -41,6 +41,12 @@ const ROUTES: &[&str] = &[
     "GET /api/backups/{backup_id}/download",
     "GET /api/backups/{backup_id}/data",
     "POST /api/backups/{backup_id}/restore",
+    "POST /api/retention/dry-run",
+    "POST /api/backups/{backup_id}/pin",
+    "DELETE /api/backups/{backup_id}/pin",
+    "POST /api/backups/{backup_id}/hold",
+    "DELETE /api/backups/{backup_id}/hold",
+    "POST /api/backups/{backup_id}/undelete",
 ];
 
 fn document() -> Value {

@@ -20,6 +20,7 @@ mod jobs_watched;
 mod postgres;
 mod restores;
 mod rpo;
+mod retention;
 mod seeds;
 mod server;
 mod start;

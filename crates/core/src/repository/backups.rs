@@ -167,7 +167,7 @@ impl BackupRepository {
             filter: Some(Filter::partition(database.as_str()).and(standing)),
             ..Query::default()
         };
-        list_rows(&*self.tables, &self.index, &query).await
+        list_rows(&*self.tables, &self.index, query).await
     }
 
     /// The newest backups of one database, newest first, at most `most`.

@@ -63,7 +63,7 @@ impl RetentionStateRepository {
             filter: Some(Filter::partition(database.as_str()).and(is_there)),
             ..Query::default()
         };
-        list_rows(&*self.tables, &self.table, &query).await
+        list_rows(&*self.tables, &self.table, query).await
     }
 
     /// Writes a state in the version that was read, or for the first time. `PreconditionFailed` or

@@ -184,12 +184,6 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
         reason: "a database that follows its engine's policy shows which one that is",
     },
     Deviation {
-        at: "/backup_destination",
-        what: "was text, is null",
-        examples: &[],
-        reason: "`backup_destination` is refused while all backups go to one container",
-    },
-    Deviation {
         at: "/password_secret_name",
         what: "was text, is null",
         examples: &[
