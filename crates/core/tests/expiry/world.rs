@@ -226,6 +226,8 @@ impl World {
             tiers: manifest.tiers.clone(),
             slot: None,
             needs_enabled: false,
+            attempts: None,
+            reason: None,
         });
         let (id, booked) = (manifest.job_id.clone(), manifest.job_created_at);
         let mut job = Job::new(id, owner, work, manifest.trigger, booked);
