@@ -154,10 +154,11 @@ impl World {
         let taken_at = self.clock.now() - days(days_ago);
         let database: DatabaseId = database.parse().unwrap();
         let job_id = JobId::derive(&database, &format!("slot|{taken_at}|{tiers:?}"));
-        let suffix = &job_id.as_str()[job_id.as_str().len() - 8..];
-        let suffix: String = suffix.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let end = &job_id.as_str().as_bytes()[job_id.as_str().len() - 8..];
+        let suffix = u64::from_be_bytes(end.try_into().unwrap());
         let time = taken_at.strftime("%Y%m%d_%H%M%S");
-        let blob = format!("postgresql/{database}/{time}-1-{suffix}.sql");
+        let blob = format!("postgresql/{database}/{time}-1-{suffix:016x}.sql");
+        let data = stored(container, blob);
         let manifest = Manifest {
             schema: Manifest::SCHEMA,
             job_created_at: taken_at,
@@ -186,17 +187,7 @@ impl World {
             },
             started_at: taken_at,
             committed_at: taken_at + SignedDuration::from_secs(30),
-            data: StoredData {
-                container: container.as_str().to_owned(),
-                blob,
-                etag: String::new(),
-                compression: Compression::None,
-                format: "sql".to_owned(),
-                stored_bytes: 5,
-                stored_sha256: "00".to_owned(),
-                plain_bytes: 5,
-                plain_sha256: "00".to_owned(),
-            },
+            data,
             notes: Vec::new(),
             warnings: String::new(),
             unknown: BTreeMap::new(),
@@ -349,6 +340,20 @@ impl World {
         let mut found: Vec<String> = page.entities.iter().map(id).collect();
         found.sort();
         found
+    }
+}
+
+fn stored(container: &ContainerName, blob: String) -> StoredData {
+    StoredData {
+        container: container.as_str().to_owned(),
+        blob,
+        etag: String::new(),
+        compression: Compression::None,
+        format: "sql".to_owned(),
+        stored_bytes: 5,
+        stored_sha256: "00".to_owned(),
+        plain_bytes: 5,
+        plain_sha256: "00".to_owned(),
     }
 }
 
