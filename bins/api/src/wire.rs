@@ -13,8 +13,8 @@ pub(crate) mod dead_letter;
 pub(crate) mod engine;
 pub(crate) mod job;
 pub(crate) mod policy;
-pub(crate) mod rpo;
 pub(crate) mod retention;
+pub(crate) mod rpo;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 

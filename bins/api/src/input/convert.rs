@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, EngineId, EngineType, Host, KeepCount, Label, MaxJobs, PolicyId, Port, RpoMinutes, UserName,
+    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, EngineId, EngineType, Host,
+    KeepCount, Label, MaxJobs, PolicyId, Port, RpoMinutes, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;

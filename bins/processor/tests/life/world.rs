@@ -114,6 +114,7 @@ impl World {
             enabled: true,
             rpo_minutes: None,
             compression: Compression::Gzip,
+            destination: None,
             tags: BTreeMap::new(),
             created_at: now,
             updated_at: now,

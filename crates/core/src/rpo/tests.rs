@@ -21,6 +21,7 @@ fn database(enabled: bool, rpo_minutes: Option<i64>) -> Database {
         enabled,
         rpo_minutes: rpo_minutes.map(|minutes| RpoMinutes::try_from(minutes).unwrap()),
         compression: Compression::Gzip,
+        destination: None,
         tags: BTreeMap::new(),
         created_at: at("2026-03-01T00:00:00Z"),
         updated_at: at("2026-03-01T00:00:00Z"),

@@ -92,6 +92,7 @@ impl World {
             enabled: true,
             compression: Compression::None,
             destination: None,
+            rpo_minutes: None,
             tags: BTreeMap::new(),
             created_at: now,
             updated_at: now,
@@ -112,6 +113,7 @@ impl World {
             username: None,
             secret: None,
             policy_id: None,
+            max_jobs: None,
             discovery_enabled: false,
             last_discovery: None,
             created_at: now,
@@ -162,6 +164,7 @@ impl World {
         let manifest = Manifest {
             schema: Manifest::SCHEMA,
             job_created_at: taken_at,
+            slot: None,
             epoch: 1,
             worker: "worker-1".to_owned(),
             database_id: database.clone(),
