@@ -15,6 +15,7 @@ mod readiness;
 mod restores;
 mod retention;
 mod rpo;
+mod schedules;
 mod undo;
 
 use std::sync::Arc;

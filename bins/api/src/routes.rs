@@ -11,6 +11,7 @@ mod jobs;
 mod policies;
 mod reply;
 mod retention;
+mod schedules;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -28,6 +29,7 @@ pub(crate) fn protected() -> OpenApiRouter<App> {
         .merge(engines::routes())
         .merge(databases::routes())
         .merge(policies::routes())
+        .merge(schedules::routes())
         .merge(jobs::routes())
         .merge(dead_letters::routes())
         .merge(backups::routes())

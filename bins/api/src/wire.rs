@@ -15,6 +15,7 @@ pub(crate) mod job;
 pub(crate) mod policy;
 pub(crate) mod retention;
 pub(crate) mod rpo;
+pub(crate) mod schedule;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 

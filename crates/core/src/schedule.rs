@@ -5,12 +5,14 @@ mod civil;
 mod outlook;
 mod pause;
 mod plan;
+mod preview;
 mod seed;
 mod slot;
 mod state;
 
 pub use outlook::{Outlook, TierOutlook};
 pub use plan::{MissedSlots, Plan, PlannedJob, Situation, plan};
+pub use preview::{Run, next_runs};
 pub use seed::{DEFAULT_POLICY, system_policies};
 pub use slot::{Slots, opened};
 pub use state::{SlotJob, SlotOutcome, TierState};

@@ -21,6 +21,7 @@ mod postgres;
 mod restores;
 mod retention;
 mod rpo;
+mod schedules;
 mod seeds;
 mod server;
 mod start;
