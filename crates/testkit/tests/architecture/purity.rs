@@ -15,6 +15,7 @@ const PURE: &[&str] = &["model", "schedule", "retention"];
 const PURE_CRATES: &[&str] = &[
     "base64",
     "bytes",
+    "croner",
     "data-encoding",
     "jiff",
     "serde",
