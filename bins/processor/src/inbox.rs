@@ -31,8 +31,9 @@ pub(crate) async fn work(processor: Arc<Processor>, shutdown: CancellationToken)
     while !shutdown.is_cancelled() {
         let queues = &processor.installation.storage.queues;
         let received = tokio::select! {
-            received = queues.receive(&settings.queue, 1, settings.worker.lease) => received,
+            biased;
             () = shutdown.cancelled() => return,
+            received = queues.receive(&settings.queue, 1, settings.worker.lease) => received,
         };
         match received {
             Ok(messages) if messages.is_empty() => {
@@ -60,8 +61,9 @@ pub(crate) async fn work(processor: Arc<Processor>, shutdown: CancellationToken)
 
 async fn pause(wait: Duration, shutdown: &CancellationToken) {
     tokio::select! {
-        () = tokio::time::sleep(wait) => {}
+        biased;
         () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(wait) => {}
     }
 }
 

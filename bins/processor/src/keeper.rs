@@ -154,8 +154,9 @@ pub(crate) async fn keep(
     let mut last_message = Instant::now();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(period) => {}
+            biased;
             () = claim.stop_token().cancelled() => return,
+            () = tokio::time::sleep(period) => {}
         }
         if last_message.elapsed() >= lease / 3 {
             message.hide(lease).await;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use dilux_core::installation::Installation;
 use dilux_core::model::WorkerId;
 use dilux_drivers::Drivers;
-use dilux_pipeline::Pipeline;
+use dilux_pipeline::{Pipeline, Tuning};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,13 @@ impl Processor {
             pipeline,
             worker,
         }
+    }
+
+    /// The same processor, moving bytes in other sizes or ways.
+    #[must_use]
+    pub fn with_tuning(mut self, tuning: Tuning) -> Self {
+        self.pipeline = self.pipeline.with_tuning(tuning);
+        self
     }
 
     /// Works until `shutdown`; then finishes or gives back what it runs, within the grace time.

@@ -42,6 +42,7 @@ impl Processor {
                 tokio::pin!(keeper);
                 // The keeper ends early only when the work has to stop; the work then winds up.
                 tokio::select! {
+                    biased;
                     outcome = &mut work => outcome,
                     () = &mut keeper => work.await,
                 }

@@ -46,8 +46,9 @@ impl Scheduler {
             let until_tick = next_tick.duration_since(self.installation.clock.now());
             let until_tick = Duration::try_from(until_tick).unwrap_or_default();
             tokio::select! {
-                () = tokio::time::sleep(until_tick.min(settings.sweep)) => {}
+                biased;
                 () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(until_tick.min(settings.sweep)) => {}
             }
         }
         tracing::info!("scheduler has stopped");

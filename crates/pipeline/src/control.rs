@@ -42,6 +42,16 @@ pub struct Control {
     pub cancel: CancellationToken,
 }
 
+/// Where hashes are computed and chunks are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Computing {
+    /// On threads of their own, so that nobody waits for them.
+    #[default]
+    OnThreads,
+    /// Where the bytes flow: for simulations, in which threads would make no run like another.
+    InPlace,
+}
+
 /// Sizes and levels. The defaults are measured ones (`examples/throughput`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tuning {
@@ -55,6 +65,8 @@ pub struct Tuning {
     pub gzip_level: i32,
     /// Level of Zstandard, 1–19.
     pub zstd_level: i32,
+    /// Where a dump is hashed and compressed. A restore decompresses on a thread in any case.
+    pub computing: Computing,
 }
 
 impl Default for Tuning {
@@ -71,6 +83,7 @@ impl Default for Tuning {
             gzip_level: 2,
             // Level 3 costs half as much work again and makes at best 6 % less.
             zstd_level: 1,
+            computing: Computing::OnThreads,
         }
     }
 }

@@ -20,7 +20,7 @@ use dilux_core::random::SharedRandom;
 use dilux_core::storage::BlobStore;
 
 pub use commit::StagedDump;
-pub use control::{Control, Progress, Tuning};
+pub use control::{Computing, Control, Progress, Tuning};
 pub use digest::Digest;
 pub use store::Destination;
 

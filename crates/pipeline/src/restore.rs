@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::digest::{Digest, Hashing};
-use crate::{Control, Pipeline, Progress, failure};
+use crate::{Computing, Control, Pipeline, Progress, failure};
 use decode::decode;
 use fetch::Origin;
 
@@ -58,7 +58,8 @@ impl Pipeline {
         progress: &Progress,
     ) -> Result<(), Failure> {
         let origin = Origin::find(&self.blobs, data).await?;
-        let stored_hashing = Hashing::start();
+        let computing = self.tuning.computing;
+        let stored_hashing = Hashing::start(computing);
         let (stored_pieces, stored_waiting) = mpsc::channel(STORED_WAITING);
         let (plain_chunks, plain_waiting) = mpsc::channel(PLAIN_WAITING);
         let (compression, limit) = (data.compression, data.plain_bytes);
@@ -73,7 +74,7 @@ impl Pipeline {
             )
         });
         let fetch = origin.fetch(stored_pieces, &stored_hashing, progress);
-        let write = write(plain_waiting, sink, progress);
+        let write = write(plain_waiting, sink, progress, computing);
         let decoded = async {
             decoding
                 .await
@@ -91,8 +92,9 @@ async fn write(
     mut chunks: mpsc::Receiver<Bytes>,
     sink: &mut dyn RestoreSink,
     progress: &Progress,
+    computing: Computing,
 ) -> Result<Digest, Failure> {
-    let hashing = Hashing::start();
+    let hashing = Hashing::start(computing);
     while let Some(chunk) = chunks.recv().await {
         let bytes = chunk.len();
         hashing.update(chunk.clone()).await?;

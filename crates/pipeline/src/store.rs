@@ -99,7 +99,7 @@ impl Pipeline {
         let encoders = Encoders::new(compression, self.tuning);
         let pool = Pool::new();
         let (chunks, waiting) = mpsc::channel(CHUNKS_WAITING);
-        let read = read_chunks(source, chunks, &pool, self.tuning.chunk_bytes, progress);
+        let read = read_chunks(source, chunks, &pool, self.tuning, progress);
         let write = write_blocks(waiting, &encoders, self.tuning, uploads);
         let ((plain, proof), stored) = tokio::try_join!(read, write)?;
         let counted_by_driver = proof.evidence().plain_bytes;

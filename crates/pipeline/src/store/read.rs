@@ -9,18 +9,19 @@ use tokio::sync::mpsc;
 
 use crate::digest::{Digest, Hashing};
 use crate::pool::{Buffer, Pool};
-use crate::{Progress, failure};
+use crate::{Progress, Tuning, failure};
 
-/// Hands the dump on in chunks of `chunk_bytes` (the last may be shorter). Takes the source out of
+/// Hands the dump on in chunks of one size (the last may be shorter). Takes the source out of
 /// its place as soon as the stream has ended, to prove it.
 pub(super) async fn read_chunks(
     source: &mut Option<Box<dyn DumpSource>>,
     chunks: mpsc::Sender<Bytes>,
     pool: &Arc<Pool>,
-    chunk_bytes: NonZeroUsize,
+    tuning: Tuning,
     progress: &Progress,
 ) -> Result<(Digest, DumpComplete), Failure> {
-    let hashing = Hashing::start();
+    let hashing = Hashing::start(tuning.computing);
+    let chunk_bytes = tuning.chunk_bytes;
     if let Some(source) = source.as_deref_mut() {
         let mut at_end = false;
         while !at_end {

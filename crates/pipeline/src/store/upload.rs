@@ -9,23 +9,24 @@ use std::task::Poll;
 use bytes::Bytes;
 use dilux_core::storage::{BlockId, StorageResult};
 use dilux_core::transfer::{Failure, FailureKind};
-use futures::poll;
+use futures::future::BoxFuture;
+use futures::{FutureExt, poll};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::blocks::{BlockNames, block_bytes};
 use crate::codec::Encoders;
 use crate::commit::Target;
 use crate::digest::{Digest, Hashing};
 use crate::pool::{Buffer, Pool};
-use crate::{Control, Progress, Tuning, failure};
+use crate::{Computing, Control, Progress, Tuning, failure};
 
 /// Blocks on their way to the store at a time.
 const BLOCKS_IN_FLIGHT: usize = 2;
 /// Their bytes; a block that is larger by itself goes alone.
 const BYTES_IN_FLIGHT: usize = 16 << 20;
 
-type Compressing = VecDeque<JoinHandle<Result<Bytes, Failure>>>;
+type Compressing = VecDeque<BoxFuture<'static, Result<Bytes, Failure>>>;
 
 /// Compresses and stages all chunks. Gives the digest of what was staged.
 pub(super) async fn write_blocks(
@@ -34,7 +35,7 @@ pub(super) async fn write_blocks(
     tuning: Tuning,
     uploads: &mut Uploads,
 ) -> Result<Digest, Failure> {
-    let hashing = Hashing::start();
+    let hashing = Hashing::start(tuning.computing);
     let mut packer = Packer {
         open: None,
         first_bytes: tuning.block_bytes.get(),
@@ -42,12 +43,14 @@ pub(super) async fn write_blocks(
     let mut compressing = Compressing::new();
     let mut has_more = true;
     loop {
+        // In a fixed order, so that a simulation can be replayed; none can starve the others.
         tokio::select! {
+            biased;
             chunk = chunks.recv(), if has_more && compressing.len() < tuning.workers.get() => {
                 match chunk {
                     Some(chunk) => {
                         let encoders = Arc::clone(encoders);
-                        compressing.push_back(spawn_blocking(move || encoders.encode(chunk)));
+                        compressing.push_back(compress(encoders, chunk, tuning.computing));
                     }
                     None => has_more = false,
                 }
@@ -72,7 +75,23 @@ async fn oldest(compressing: &mut Compressing) -> Result<Bytes, Failure> {
     };
     let output = job.await;
     compressing.pop_front();
-    output.unwrap_or_else(|_| Err(failure::defect("a compression thread ended early")))
+    output
+}
+
+/// Begins to compress a chunk, on a thread unless it is to be done in place.
+fn compress(
+    encoders: Arc<Encoders>,
+    chunk: Bytes,
+    computing: Computing,
+) -> BoxFuture<'static, Result<Bytes, Failure>> {
+    match computing {
+        Computing::InPlace => async move { encoders.encode(chunk) }.boxed(),
+        Computing::OnThreads => spawn_blocking(move || encoders.encode(chunk))
+            .map(|output| {
+                output.unwrap_or_else(|_| Err(failure::defect("a compression thread ended early")))
+            })
+            .boxed(),
+    }
 }
 
 /// Makes blocks of exactly the scheduled sizes; only the last may be shorter.
