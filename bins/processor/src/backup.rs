@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use dilux_core::crash;
-use dilux_core::model::{AttemptEnd, BackupWork, Job, Manifest, RetryRule, Stage, StoredData};
+use dilux_core::model::{
+    AttemptEnd, AuditAction, BackupWork, Job, JobState, Manifest, RetryRule, Stage, StoredData,
+    Work,
+};
 use dilux_core::random::hex_text;
 use dilux_core::storage::{BlobName, ContainerName, PutCondition, PutOptions, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -13,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use crate::Processor;
 use crate::bookkeeping::storage_failure;
-use crate::claim::Claim;
+use crate::claim::{Claim, ClaimError};
 use crate::keeper::Activity;
 use crate::subject::Subject;
 
@@ -287,12 +290,39 @@ impl Processor {
         })
     }
 
+    /// Whether a job that is about to be given up has a backup after all, of an earlier attempt
+    /// that outlived its lease and committed meanwhile; then its books are finished.
+    pub(crate) async fn finish_committed(
+        &self,
+        claim: &Claim,
+        given_up: &Job,
+    ) -> Result<bool, Failure> {
+        let is_failed = matches!(given_up.state, JobState::Failed { .. });
+        if !is_failed || given_up.epoch == 1 || !matches!(given_up.work, Work::Backup(_)) {
+            return Ok(false);
+        }
+        let name = Manifest::blob_name(&given_up.id);
+        match self.manifest(given_up.id.as_str(), &name).await {
+            Ok(None) => Ok(false),
+            Ok(Some(manifest)) => self.record_success(claim, &manifest).await.map(|()| true),
+            Err(failure) if failure.kind == FailureKind::Storage => Err(failure),
+            // A manifest that nobody can read is no backup.
+            Err(_) => Ok(false),
+        }
+    }
+
     pub(crate) async fn miss(&self, claim: &Claim, reason: &str) -> Result<(), Failure> {
         tracing::warn!(reason, "job will not run");
         let now = self.installation.clock.now();
-        let job = claim.change(|job| job.miss(now, reason.to_owned())).await?;
+        let miss = |job: Job| job.miss(now, reason.to_owned());
+        let failure = Failure::new(FailureKind::Missed, reason);
+        let missed = miss(claim.job().await).map_err(ClaimError::from)?;
+        self.record_missed(&missed, &failure).await?;
+        let job = claim.change(miss).await?;
         crash::point("after-miss");
-        self.record_missed(&job, reason).await;
+        self.note_schedule(&job).await;
+        self.audit(&job, AuditAction::BackupMissed, Some(&failure))
+            .await;
         Ok(())
     }
 }

@@ -73,30 +73,31 @@ impl Processor {
         Ok(())
     }
 
-    /// Writes what a failed attempt means for history and audit log. Best effort: the job row
-    /// already says it.
-    pub(crate) async fn record_failure(&self, job: &Job, failure: &Failure) {
+    /// Writes what a failed attempt means for the history. `job` is what its row is going to be:
+    /// the history comes first, since a job that is over has nobody left who would write it.
+    pub(crate) async fn record_failure(&self, job: &Job, failure: &Failure) -> Result<(), Failure> {
+        if !matches!(job.work, Work::Backup(_)) {
+            return Ok(());
+        }
+        let backups = &self.installation.repositories.backups;
+        let mut line = match backups.get(&job.id, job.created_at).await {
+            Ok(Some(line)) => line.value,
+            _ => Backup::of_job(job),
+        };
+        line.status = job.backup_status();
+        line.epoch = job.epoch;
+        line.failure = Some(failure.clone());
+        line.retry_count = job.attempts.saturating_sub(1);
+        let now = self.installation.clock.now();
+        line.completed_at = job.is_terminal().then_some(now);
+        self.put_line(&line).await
+    }
+
+    /// Notes a failed attempt, whose history line and row are written, everywhere else. Best
+    /// effort.
+    pub(crate) async fn announce_failure(&self, job: &Job, failure: &Failure) {
         let is_final = job.is_terminal();
         self.note_failure(job, failure).await;
-        if matches!(job.work, Work::Backup(_)) {
-            let mut line = match self
-                .installation
-                .repositories
-                .backups
-                .get(&job.id, job.created_at)
-                .await
-            {
-                Ok(Some(line)) => line.value,
-                _ => Backup::of_job(job),
-            };
-            line.status = job.backup_status();
-            line.failure = Some(failure.clone());
-            line.retry_count = job.attempts.saturating_sub(1);
-            line.completed_at = is_final.then(|| self.installation.clock.now());
-            if let Err(failure) = self.put_line(&line).await {
-                tracing::warn!(reason = %failure, "history line of a failed attempt is missing");
-            }
-        }
         if is_final && failure.kind == FailureKind::WorkerLost {
             self.set_aside(job).await;
         }
@@ -144,25 +145,20 @@ impl Processor {
         }
     }
 
-    /// Writes a job that was never tried into history and audit log. Best effort: the job row
-    /// already says it.
-    pub(crate) async fn record_missed(&self, job: &Job, reason: &str) {
-        let failure = Failure::new(FailureKind::Missed, reason);
-        if matches!(job.work, Work::Backup(_)) {
-            let mut line = Backup::of_job(job);
-            line.failure = Some(failure.clone());
-            if let Err(failure) = self.put_line(&line).await {
-                tracing::warn!(reason = %failure, "history line of a missed backup is missing");
-            }
+    /// Writes a job that is not to be tried into the history. `job` is what its row is going to
+    /// be, as in [`Self::record_failure`].
+    pub(crate) async fn record_missed(&self, job: &Job, failure: &Failure) -> Result<(), Failure> {
+        if !matches!(job.work, Work::Backup(_)) {
+            return Ok(());
         }
-        self.note_schedule(job).await;
-        self.audit(job, AuditAction::BackupMissed, Some(&failure))
-            .await;
+        let mut line = Backup::of_job(job);
+        line.failure = Some(failure.clone());
+        self.put_line(&line).await
     }
 
     /// Tells the scheduler how a job that it booked ended. Best effort: it looks itself when it
     /// needs to know and was not told.
-    async fn note_schedule(&self, job: &Job) {
+    pub(crate) async fn note_schedule(&self, job: &Job) {
         if job.trigger != Trigger::Scheduler {
             return;
         }

@@ -45,7 +45,7 @@ pub(crate) async fn work(processor: Arc<Processor>, shutdown: CancellationToken)
                 is_out = false;
                 wait = SHORTEST_WAIT;
                 for message in messages {
-                    Box::pin(processor.clone().handle(message, &shutdown)).await;
+                    processor.clone().handle(message, &shutdown).await;
                 }
             }
             Err(error) => {

@@ -128,15 +128,27 @@ impl Processor {
         if failure.kind == FailureKind::LeaseLost {
             return Ok(());
         }
-        let job = claim
-            .change(|job| {
-                let rule = job.work.retry_rule(rule);
-                job.fail(now, failure.clone(), rule)
-            })
-            .await?;
-        crash::point("after-attempt-failed");
-        self.record_failure(&job, &failure).await;
+        let fail = |job: Job| {
+            let rule = job.work.retry_rule(rule);
+            job.fail(now, failure.clone(), rule)
+        };
+        let failed = fail(claim.job().await)?;
+        let saved = match self.finish_committed(claim, &failed).await {
+            Ok(false) => self.record_failure(&failed, &failure).await,
+            Ok(true) => {
+                message.delete().await;
+                return Ok(());
+            }
+            Err(reason) => Err(reason),
+        };
+        if let Err(reason) = saved {
+            tracing::error!(%reason, "failure cannot be saved; the job is taken up again later");
+            return Ok(());
+        }
         crash::point("after-failure-recorded");
+        let job = claim.change(fail).await?;
+        crash::point("after-attempt-failed");
+        self.announce_failure(&job, &failure).await;
         if matches!(job.state, JobState::Retrying { .. }) {
             tracing::warn!(kind = ?failure.kind, reason = %failure, retry.at = %job.not_before, "attempt failed; it will be retried");
             let wait = Duration::try_from(job.not_before.duration_since(now)).unwrap_or_default();

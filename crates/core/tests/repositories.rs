@@ -88,7 +88,37 @@ fn backup(database: &str, number: i64) -> Backup {
         trigger: Trigger::Scheduler,
         tiers: vec![],
         marks: BackupMarks::default(),
+        epoch: 1,
     }
+}
+
+#[tokio::test]
+async fn a_line_that_arrives_late_leaves_what_came_after_it_alone() {
+    use BackupStatus::{Completed, Failed, InProgress};
+    let world = world().await;
+    let repositories = &world.installation.repositories;
+    let completed = backup("db-1", 1);
+    let line = |epoch, status| Backup {
+        epoch,
+        status,
+        ..completed.clone()
+    };
+    let put = async |line: &Backup| {
+        repositories.backups.put(line).await.unwrap();
+        let key = (&line.job_id, line.created_at);
+        let stored = repositories.backups.get(key.0, key.1).await.unwrap();
+        let newest = repositories.backups.newest_of(&line.database_id, 9).await;
+        let stored = stored.unwrap().value;
+        assert_eq!(newest.unwrap(), std::slice::from_ref(&stored), "both agree");
+        (stored.epoch, stored.status)
+    };
+    assert_eq!(put(&line(1, InProgress)).await, (1, InProgress));
+    assert_eq!(put(&line(1, Failed)).await, (1, Failed));
+    assert_eq!(put(&line(1, InProgress)).await, (1, Failed));
+    assert_eq!(put(&line(2, InProgress)).await, (2, InProgress));
+    assert_eq!(put(&line(1, Failed)).await, (2, InProgress));
+    assert_eq!(put(&line(1, Completed)).await, (1, Completed));
+    assert_eq!(put(&line(3, Failed)).await, (1, Completed));
 }
 
 #[tokio::test]

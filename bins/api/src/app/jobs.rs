@@ -248,12 +248,12 @@ impl Application {
                 .value
                 .request_cancel(self.installation.clock.now())
                 .map_err(|error| Error::Refused(error.to_string()))?;
+            self.note_cancelled(&cancelled).await?;
             match jobs.update(cancelled, &present.version).await {
                 Err(error) if is_lost_race(&error) => {}
                 Err(error) => return Err(error.into()),
                 Ok(stored) => {
                     crash::point("after-cancel");
-                    self.note_cancelled(&stored.value).await?;
                     let details = json!({ "state": stored.value.state.as_str() });
                     let event = job_event(AuditAction::JobCancelled, &stored.value, details);
                     self.record(caller, event).await;
@@ -264,7 +264,8 @@ impl Application {
         too_many_races()
     }
 
-    /// A job that is over at once has no worker that would close its line in the history.
+    /// A job that is over at once has no worker that would close its line in the history. That is
+    /// done first: a worker that takes the job after all writes its own line over it.
     async fn note_cancelled(&self, job: &Job) -> Result<()> {
         let JobState::Cancelled { at } = job.state else {
             return Ok(());

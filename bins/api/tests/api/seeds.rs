@@ -82,6 +82,7 @@ impl Seed<'_> {
             trigger: Trigger::Scheduler,
             tiers: Vec::new(),
             marks: dilux_core::model::BackupMarks::default(),
+            epoch: 1,
         };
         repositories.backups.put(&backup).await.unwrap();
         backup.id

@@ -171,9 +171,28 @@ pub struct Backup {
     pub tiers: Vec<Tier>,
     /// What retention has to say.
     pub marks: BackupMarks,
+    /// How often the job had been claimed when the line was written. A line of an earlier claim
+    /// never takes the place of one of a later claim, however late it arrives.
+    pub epoch: u64,
 }
 
 impl Backup {
+    /// Whether this line may take the place of `present`: what was made stays so, what was deleted
+    /// too; then later claims win, and of one claim its end.
+    pub fn supersedes(&self, present: &Self) -> bool {
+        self.rank() >= present.rank()
+    }
+
+    fn rank(&self) -> (u8, u64, bool) {
+        let (stage, is_over) = match self.status {
+            BackupStatus::Pending | BackupStatus::InProgress => (0, false),
+            BackupStatus::Failed | BackupStatus::Cancelled | BackupStatus::Missed => (0, true),
+            BackupStatus::Completed | BackupStatus::Damaged => (1, true),
+            BackupStatus::Deleted => (2, true),
+        };
+        (stage, self.epoch, is_over)
+    }
+
     /// The line of a backup job, as far as its row alone can tell.
     pub fn of_job(job: &Job) -> Self {
         let tiers = match &job.work {
@@ -202,6 +221,7 @@ impl Backup {
             trigger: job.trigger,
             tiers,
             marks: BackupMarks::default(),
+            epoch: job.epoch,
         }
     }
 
@@ -231,6 +251,7 @@ impl Backup {
             trigger: manifest.trigger,
             tiers: manifest.tiers.clone(),
             marks: BackupMarks::default(),
+            epoch: manifest.epoch,
         }
     }
 

@@ -11,10 +11,13 @@ use crate::model::{
     Backup, BackupMarks, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger,
 };
 use crate::storage::{
-    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, TableName,
-    TableOperation, TableStore, Value,
+    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageError,
+    StorageErrorKind, StorageResult, TableName, TableOperation, TableStore, Value,
 };
 use crate::transfer::Failure;
+
+/// Attempts to write a line that others write too.
+const WRITE_ATTEMPTS: u32 = 8;
 
 /// Which backups to list. Absent fields do not filter.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,14 +79,44 @@ impl BackupRepository {
         [&self.history.table, &self.history.days, &self.index]
     }
 
-    /// Writes the line of a backup in both tables, over an earlier state of it. Idempotent.
+    /// Writes the line of a backup in both tables, over an earlier state of it; leaves a later
+    /// state alone. Idempotent.
     pub async fn put(&self, backup: &Backup) -> StorageResult<()> {
         let key = Timeline::key(backup.created_at, backup.id.as_str());
         let index_key = EntityKey::new(backup.database_id.as_str(), key.row.clone());
-        self.history.put(entity(key, backup)).await?;
-        let operation = TableOperation::Replace(entity(index_key, backup), Condition::None);
-        self.tables.write(&self.index, operation).await?;
-        Ok(())
+        self.history.mark_day(&key.partition).await?;
+        self.advance(&self.history.table, key, backup).await?;
+        self.advance(&self.index, index_key, backup).await
+    }
+
+    /// Writes a line unless a later one stands there. Conditional, because a worker that lost its
+    /// claim, or a request that was long on its way, may write at any time.
+    async fn advance(
+        &self,
+        table: &TableName,
+        key: EntityKey,
+        backup: &Backup,
+    ) -> StorageResult<()> {
+        for _ in 0..WRITE_ATTEMPTS {
+            let line = entity(key.clone(), backup);
+            let operation = match self.tables.get(table, &key).await? {
+                None => TableOperation::Insert(line),
+                Some(row) => match decode::<Backup>(&row) {
+                    Ok(present) if !backup.supersedes(&present.value) => return Ok(()),
+                    _ => TableOperation::Replace(line, Condition::Matches(row.etag)),
+                },
+            };
+            match self.tables.write(table, operation).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_lost_race(error.kind()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StorageError::new(
+            StorageErrorKind::Unavailable,
+            "write history",
+            "the line changes faster than it can be written",
+        ))
     }
 
     /// Reads the line of the backup that a job made or tries to make.
@@ -191,6 +224,15 @@ impl BackupRepository {
     }
 }
 
+fn is_lost_race(kind: StorageErrorKind) -> bool {
+    matches!(
+        kind,
+        StorageErrorKind::AlreadyExists
+            | StorageErrorKind::PreconditionFailed
+            | StorageErrorKind::NotFound
+    )
+}
+
 fn entity(key: EntityKey, backup: &Backup) -> Entity {
     let mut row = RowWriter::new(key);
     backup.write(&mut row);
@@ -238,6 +280,7 @@ impl Row for Backup {
         if self.marks != BackupMarks::default() {
             row.json("retention", &self.marks);
         }
+        row.size("epoch", self.epoch);
     }
 
     fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
@@ -264,6 +307,7 @@ impl Row for Backup {
             trigger: row.parsed("triggered_by")?,
             tiers: row.optional_json("tiers")?.unwrap_or_default(),
             marks: row.optional_json("retention")?.unwrap_or_default(),
+            epoch: row.unsigned("epoch")?.unwrap_or(0),
         })
     }
 }

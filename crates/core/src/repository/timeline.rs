@@ -91,9 +91,7 @@ impl Timeline {
     /// Writes an entry whole, over an earlier one with the same key. The day comes first: a day
     /// without entries costs one empty read, an entry without its day would never be seen.
     pub(super) async fn put(&self, entity: Entity) -> StorageResult<()> {
-        let day = EntityKey::new(self.table.as_str(), inverted_day(&entity.key.partition));
-        let marker = TableOperation::Replace(Entity::new(day), Condition::None);
-        self.tables.write(&self.days, marker).await?;
+        self.mark_day(&entity.key.partition).await?;
         self.tables
             .write(
                 &self.table,
@@ -101,6 +99,13 @@ impl Timeline {
             )
             .await?;
         Ok(())
+    }
+
+    /// Notes that a day has entries, before it has them.
+    pub(super) async fn mark_day(&self, day: &str) -> StorageResult<()> {
+        let day = EntityKey::new(self.table.as_str(), inverted_day(day));
+        let marker = TableOperation::Replace(Entity::new(day), Condition::None);
+        self.tables.write(&self.days, marker).await.map(drop)
     }
 
     /// Walks entries newest first from after `from`, until `visit` answers `false`. `filter` is

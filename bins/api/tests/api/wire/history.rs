@@ -84,6 +84,7 @@ fn backup(line: &Value, created_at: Timestamp, bindings: &Bindings) -> Backup {
             .into_iter()
             .collect(),
         marks: dilux_core::model::BackupMarks::default(),
+        epoch: 1,
     }
 }
 
