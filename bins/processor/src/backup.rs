@@ -303,11 +303,10 @@ impl Processor {
         }
         let name = Manifest::blob_name(&given_up.id);
         match self.manifest(given_up.id.as_str(), &name).await {
-            Ok(None) => Ok(false),
             Ok(Some(manifest)) => self.record_success(claim, &manifest).await.map(|()| true),
             Err(failure) if failure.kind == FailureKind::Storage => Err(failure),
-            // A manifest that nobody can read is no backup.
-            Err(_) => Ok(false),
+            // A manifest that nobody can read is no backup either.
+            Ok(None) | Err(_) => Ok(false),
         }
     }
 

@@ -37,7 +37,8 @@ impl Processor {
                     &activity,
                     self.installation.settings.worker.lease,
                 );
-                let work = AssertUnwindSafe(self.attempt(&claim, &job, &activity)).catch_unwind();
+                let work = AssertUnwindSafe(Box::pin(self.attempt(&claim, &job, &activity)))
+                    .catch_unwind();
                 tokio::pin!(work);
                 tokio::pin!(keeper);
                 // The keeper ends early only when the work has to stop; the work then winds up.
@@ -53,7 +54,7 @@ impl Processor {
                     "this is a defect of Dilux: the worker stumbled over the job; see its log",
                 ))
             });
-            self.settle(&claim, &message, outcome).await;
+            Box::pin(self.settle(&claim, &message, outcome)).await;
             let dispatcher = &self.installation.dispatcher;
             if let Err(error) = dispatcher.release(&job.id, claim.epoch()).await {
                 tracing::warn!(%error, "place is not freed; it ends with the job's lease");

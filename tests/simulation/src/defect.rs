@@ -1,0 +1,27 @@
+//! Deliberate defects of the store, to prove that the simulation notices defects.
+
+/// What a broken store does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// It says that a row was written and forgets it, now and then.
+    LosesRows,
+    /// It writes a row whatever version it has.
+    IgnoresVersions,
+    /// It overwrites a blob that was to be created.
+    OverwritesBlobs,
+    /// It changes a bit of a block, now and then.
+    FlipsBits,
+    /// It says that there is nothing where it should say that it does not know.
+    ReadsFailureAsEmpty,
+}
+
+impl Defect {
+    /// Every defect.
+    pub const ALL: [Self; 5] = [
+        Self::LosesRows,
+        Self::IgnoresVersions,
+        Self::OverwritesBlobs,
+        Self::FlipsBits,
+        Self::ReadsFailureAsEmpty,
+    ];
+}

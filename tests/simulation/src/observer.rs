@@ -1,0 +1,208 @@
+//! The rules that hold at every moment, checked inside the store at each change.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use dilux_core::clock::Clock as _;
+use dilux_core::model::Manifest;
+use dilux_core::storage::{EntityKey, TableName};
+
+use crate::clock::SimulatedClock;
+use crate::memory::{Blob, Content, Row, Witness};
+use crate::verdict::sha256;
+
+/// Violations that are kept; the first says most.
+const MOST: usize = 20;
+
+/// Where the manifests of an installation are.
+pub(crate) const MANIFESTS: &str = "manifests/";
+
+/// Watches a store for broken rules.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    clock: SimulatedClock,
+    most_attempts: i64,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    violations: Vec<String>,
+    /// Data blobs, each with the manifest that names it.
+    referenced: BTreeMap<String, String>,
+}
+
+impl Observer {
+    /// An observer by this clock, of an installation whose jobs have so many attempts.
+    pub(crate) fn new(clock: SimulatedClock, most_attempts: u32) -> Self {
+        Self {
+            clock,
+            most_attempts: i64::from(most_attempts),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The broken rules so far, each with its time.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .violations
+            .clone()
+    }
+
+    fn report(&self, rule: &str, what: &str) {
+        let line = format!("{} {rule}: {what}", self.clock.now());
+        tracing::error!(target: "simulation", "{line}");
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.violations.len() < MOST {
+            seen.violations.push(line);
+        }
+    }
+
+    fn job_changed(&self, content: &Content, id: &str, before: &Row, after: &Row) {
+        let state = |row: &Row| row.text("state").to_owned();
+        let (was, is) = (state(before), state(after));
+        let epochs = (before.number("epoch"), after.number("epoch"));
+        let claims = epochs.1 - epochs.0;
+        if !(0..=1).contains(&claims) || (claims == 1 && is != "running") {
+            let what = format!("job {id} went from epoch {} to {}", epochs.0, epochs.1);
+            self.report("I9", &what);
+        }
+        if is_terminal(&was) && was != is && (was.as_str(), is.as_str()) != ("failed", "completed")
+        {
+            self.report("I9", &format!("job {id} was {was} and became {is}"));
+        }
+        let is_taken_over = claims == 0
+            && (was.as_str(), is.as_str()) == ("running", "running")
+            && before.text("lease_worker") != after.text("lease_worker");
+        if is_taken_over {
+            self.report("I9", &format!("job {id} changed hands without a claim"));
+        }
+        let attempts = after.number("attempts");
+        let is_endless = is == "retrying" && attempts >= self.most_attempts;
+        if attempts < before.number("attempts") || is_endless {
+            self.report("I11", &format!("job {id} counts {attempts} attempts"));
+        }
+        if is == "completed" && was != "completed" {
+            self.needs_manifest(content, id, "job");
+        }
+    }
+
+    fn line_changed(&self, content: &Content, before: Option<&Row>, after: Option<&Row>) {
+        let was = before.map_or("", |row| row.text("status"));
+        let Some(after) = after else {
+            return self.report("I3", "a line of history was deleted");
+        };
+        let (id, is) = (after.text("job_id"), after.text("status"));
+        if was == "completed" && is != "completed" {
+            self.report(
+                "I9",
+                &format!("history of {id} went from completed to {is}"),
+            );
+        }
+        if is == "completed" && was != "completed" {
+            self.needs_manifest(content, id, "history");
+        }
+    }
+
+    fn needs_manifest(&self, content: &Content, job: &str, who: &str) {
+        let has_one = content.containers.values().any(|container| {
+            manifest_name(job).is_some_and(|name| container.blobs.contains_key(&name))
+        });
+        if !has_one {
+            self.report(
+                "I1",
+                &format!("{who} {job} is completed without a manifest"),
+            );
+        }
+    }
+
+    fn manifest_changed(
+        &self,
+        content: &Content,
+        (container, name): (&str, &str),
+        before: Option<&Blob>,
+    ) {
+        let Some(blob) = content.blob(container, name) else {
+            return self.report("I4", &format!("{name} was deleted"));
+        };
+        if before.is_some() {
+            self.report("I2", &format!("{name} was written twice"));
+        }
+        let manifest = match Manifest::from_json(&blob.bytes) {
+            Ok(manifest) => manifest,
+            Err(error) => return self.report("I1", &format!("{name}: {error}")),
+        };
+        let data = &manifest.data;
+        match content.blob(&data.container, &data.blob) {
+            None => self.report("I1", &format!("{name} names data that is not there")),
+            Some(found) => {
+                let is_whole = found.bytes.len() as u64 == data.stored_bytes
+                    && sha256(&found.bytes) == data.stored_sha256;
+                if !is_whole {
+                    self.report("I1", &format!("{name} names other data than there is"));
+                }
+            }
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = seen
+            .referenced
+            .insert(data.blob.clone(), name.to_owned())
+            .filter(|other| other != name);
+        drop(seen);
+        if let Some(other) = other {
+            self.report("I2", &format!("{name} and {other} share their data"));
+        }
+    }
+}
+
+impl Witness for Observer {
+    fn row_changed(
+        &self,
+        content: &Content,
+        table: &TableName,
+        key: &EntityKey,
+        before: Option<&Row>,
+    ) {
+        let after = content.tables.get(table).and_then(|rows| rows.get(key));
+        match (table.as_str(), before, after) {
+            ("jobs", Some(before), Some(after)) => {
+                self.job_changed(content, &key.row, before, after);
+            }
+            ("jobs", Some(_), None) => {
+                self.report("I3", &format!("job {} was deleted", key.row));
+            }
+            ("backuphistory" | "backupindex", before, after) => {
+                self.line_changed(content, before, after);
+            }
+            _ => {}
+        }
+    }
+
+    fn blob_changed(&self, content: &Content, container: &str, name: &str, before: Option<&Blob>) {
+        if name.starts_with(MANIFESTS) {
+            return self.manifest_changed(content, (container, name), before);
+        }
+        let is_there = content.blob(container, name).is_some();
+        if before.is_some() && is_there {
+            self.report("I2", &format!("data {name} was written twice"));
+        }
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let manifest = seen.referenced.get(name).cloned();
+        drop(seen);
+        if let Some(manifest) = manifest.filter(|_| !is_there) {
+            self.report("I4", &format!("data {name} of {manifest} was deleted"));
+        }
+    }
+}
+
+/// Whether nothing more happens to a job in this state.
+pub(crate) fn is_terminal(state: &str) -> bool {
+    matches!(state, "completed" | "failed" | "cancelled" | "missed")
+}
+
+/// The name of a job's manifest.
+pub(crate) fn manifest_name(job: &str) -> Option<String> {
+    job.parse().ok().map(|id| Manifest::blob_name(&id))
+}

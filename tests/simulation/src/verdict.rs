@@ -1,0 +1,198 @@
+//! The rules that hold at the end, when everything had time to settle.
+
+mod slots;
+
+use std::io::Read as _;
+
+use data_encoding::HEXLOWER;
+use dilux_core::model::{Compression, Manifest};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::memory::Content;
+use crate::observer::{MANIFESTS, is_terminal, manifest_name};
+use crate::source::Sources;
+use crate::world::Subject;
+
+/// Dumps of one database that fail one after the other within a day.
+const MOST_DUMPS_A_DAY: usize = 30;
+
+/// What is known of a run besides the stored content.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) sources: &'a Sources,
+    pub(crate) subjects: &'a [Subject],
+    /// A text that must be nowhere but in the store of secrets.
+    pub(crate) canary: &'a str,
+    /// Slots from here on…
+    pub(crate) began_at: Timestamp,
+    /// …until here are looked at.
+    pub(crate) ended_at: Timestamp,
+}
+
+/// SHA-256 as lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+/// Every rule that the settled content breaks.
+pub(crate) fn violations(content: &Content, facts: &Facts<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    jobs(content, facts, &mut found);
+    manifests(content, facts, &mut found);
+    slots::check(content, facts, &mut found);
+    dumps(facts, &mut found);
+    secrets(content, facts, &mut found);
+    found
+}
+
+/// I1, I3, I10: every job is over, its history says the same, and nothing waits for it.
+fn jobs(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
+    for (key, job) in content.rows("jobs") {
+        let (id, state) = (key.row.as_str(), job.text("state"));
+        if !is_terminal(state) {
+            found.push(format!("I3: job {id} is {state} for ever"));
+            continue;
+        }
+        let may_be_missed = |subject: &Subject| subject.is_toggled && subject.id == key.partition;
+        if state == "missed" && !facts.subjects.iter().any(may_be_missed) {
+            let reason = job.text("reason");
+            found.push(format!("I3: job {id} was missed for no reason: {reason}"));
+        }
+        let manifest = manifest_name(id).and_then(|name| {
+            let mut containers = content.containers.values();
+            containers.find_map(|container| container.blobs.get(&name))
+        });
+        let ended_at = job.text("state_at").parse::<Timestamp>();
+        // A manifest that was on its way when the job was given up: the next run of retention
+        // brings the history into line with it.
+        let is_late = state == "failed"
+            && manifest.is_some_and(|blob| ended_at.is_ok_and(|end| blob.written_at > end));
+        if is_late {
+            continue;
+        }
+        if manifest.is_some() && !matches!(state, "completed" | "cancelled") {
+            found.push(format!("I1: job {id} has a manifest and is {state}"));
+        }
+        for table in ["backuphistory", "backupindex"] {
+            let line = content
+                .rows(table)
+                .find(|(_, line)| line.text("job_id") == id);
+            match line {
+                None if matches!(state, "completed" | "failed") => {
+                    found.push(format!("I10: job {id} is {state} and not in {table}"));
+                }
+                Some((_, line)) if line.text("status") != state => {
+                    let says = line.text("status");
+                    found.push(format!("I10: job {id} is {state}, {table} says {says}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    for (key, _) in content.rows("jobindex") {
+        if key.partition == "active" {
+            found.push(format!("I3: {} is listed as active for ever", key.row));
+        }
+    }
+}
+
+/// I1, I2: each manifest is of a job, and its data is what the database held.
+fn manifests(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
+    for (container, name, blob) in content.containers.iter().flat_map(|(name, container)| {
+        let blobs = container.blobs.iter();
+        blobs.map(move |(blob_name, blob)| (name.as_str(), blob_name.as_str(), blob))
+    }) {
+        if !name.starts_with(MANIFESTS) {
+            continue;
+        }
+        let Ok(manifest) = Manifest::from_json(&blob.bytes) else {
+            found.push(format!("I1: {name} cannot be read"));
+            continue;
+        };
+        let id = manifest.job_id.as_str();
+        if !content.rows("jobs").any(|(key, _)| key.row == id) {
+            found.push(format!("I1: {name} belongs to no job"));
+        }
+        let Some(data) = content.blob(container, &manifest.data.blob) else {
+            found.push(format!("I1: {name} has no data"));
+            continue;
+        };
+        let plain = decompress(&data.bytes, manifest.data.compression);
+        let objection = match plain {
+            None => Some("it cannot be decompressed".to_owned()),
+            Some(plain) if sha256(&plain) != manifest.data.plain_sha256 => {
+                Some("its plain hash is another".to_owned())
+            }
+            Some(plain) => facts
+                .sources
+                .objection(&plain, manifest.database_name.as_str()),
+        };
+        if let Some(objection) = objection {
+            found.push(format!("I1: the data of {name}: {objection}"));
+        }
+    }
+}
+
+fn decompress(stored: &[u8], compression: Compression) -> Option<Vec<u8>> {
+    match compression {
+        Compression::None => Some(stored.to_vec()),
+        Compression::Gzip => {
+            let mut plain = Vec::new();
+            flate2::read::MultiGzDecoder::new(stored)
+                .read_to_end(&mut plain)
+                .ok()?;
+            Some(plain)
+        }
+        Compression::Zstd => None,
+    }
+}
+
+/// I11: a database that cannot be dumped is left in peace.
+fn dumps(facts: &Facts<'_>, found: &mut Vec<String>) {
+    let dumps = facts.sources.dumps();
+    for subject in facts.subjects {
+        // Dumps that failed one after the other.
+        let mut vain: Vec<Timestamp> = Vec::new();
+        for dump in dumps.iter().filter(|dump| dump.database == subject.name) {
+            if dump.is_whole {
+                vain.clear();
+                continue;
+            }
+            let day = SignedDuration::from_hours(24);
+            vain.retain(|at| dump.started_at.duration_since(*at) < day);
+            vain.push(dump.started_at);
+            if vain.len() > MOST_DUMPS_A_DAY {
+                let id = &subject.id;
+                found.push(format!(
+                    "I11: {id} failed more than {MOST_DUMPS_A_DAY} times a day"
+                ));
+                break;
+            }
+        }
+    }
+}
+
+/// I6: the password is in no row, message or blob.
+fn secrets(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
+    let is_in = |text: &str| text.contains(facts.canary);
+    for (table, rows) in &content.tables {
+        let texts = rows.values().flat_map(|row| row.properties.values());
+        let leaks = texts.filter(
+            |value| matches!(value, dilux_core::storage::Value::String(text) if is_in(text)),
+        );
+        if leaks.count() > 0 {
+            found.push(format!("I6: the password stands in table {table}"));
+        }
+    }
+    if content.messages().any(is_in) {
+        found.push("I6: the password stands in a message".to_owned());
+    }
+    for container in content.containers.values() {
+        for (name, blob) in &container.blobs {
+            if name.starts_with(MANIFESTS) && is_in(&String::from_utf8_lossy(&blob.bytes)) {
+                found.push(format!("I6: the password stands in {name}"));
+            }
+        }
+    }
+}
