@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// A worker process: as many jobs at once as the settings allow.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Processor {
     installation: Installation,
     drivers: Arc<Drivers>,
@@ -57,10 +57,11 @@ impl Processor {
     pub async fn run(self, shutdown: CancellationToken) {
         let slots = self.installation.settings.worker.slots;
         tracing::info!(worker.id = %self.worker, worker.slots = slots, "processor is ready");
-        let processor = Arc::new(self);
         let mut workers = JoinSet::new();
-        for _ in 0..slots {
-            workers.spawn(inbox::work(processor.clone(), shutdown.clone()));
+        for slot in 1..=slots {
+            let mut processor = self.clone();
+            processor.worker = self.worker.in_slot(slot);
+            workers.spawn(inbox::work(Arc::new(processor), shutdown.clone()));
         }
         while let Some(ended) = workers.join_next().await {
             if let Err(error) = ended {

@@ -160,6 +160,15 @@ impl JobId {
     }
 }
 
+impl WorkerId {
+    /// The id under which one slot of the worker claims jobs: two slots that reach for one job at
+    /// the same time must not take each other's claim for their own.
+    #[must_use]
+    pub fn in_slot(&self, slot: usize) -> Self {
+        Self(format!("{}.{slot}", self.0))
+    }
+}
+
 impl From<&JobId> for BackupId {
     fn from(job: &JobId) -> Self {
         Self(job.0.clone())
@@ -193,6 +202,13 @@ mod tests {
     fn an_id_with_dots_still_names_its_database() {
         let database: DatabaseId = "crm.eu.prod".parse().unwrap();
         assert_eq!(JobId::derive(&database, "x").database(), Some(database));
+    }
+
+    #[test]
+    fn slots_of_a_worker_have_ids_of_their_own() {
+        let worker: WorkerId = "worker-1".parse().unwrap();
+        assert_ne!(worker.in_slot(1), worker.in_slot(2));
+        assert_eq!(worker.in_slot(1).as_str().parse(), Ok(worker.in_slot(1)));
     }
 
     #[test]
