@@ -152,7 +152,7 @@ impl SimulatedDriver {
         let most = if !self.network.is_calm() && dice.chance(self.network.plan.dump_slow) {
             900
         } else {
-            12
+            5
         };
         dice.span(Duration::from_millis(300), Duration::from_secs(most))
     }

@@ -69,9 +69,12 @@ pub(super) fn settings(dice: &Dice) -> anyhow::Result<Settings> {
         ("STORAGE_CONNECTION_STRING", "file:///nowhere"),
         (
             "DILUX_TICK_SECONDS",
-            dice.pick("3600", &["1800", "3600", "900"]),
+            dice.pick("3600", &["3600", "3600", "1800", "900"]),
         ),
-        ("DILUX_SWEEP_SECONDS", dice.pick("900", &["600", "1800"])),
+        (
+            "DILUX_SWEEP_SECONDS",
+            dice.pick("1800", &["900", "600", "1800"]),
+        ),
         ("DILUX_WORKERS", dice.pick("1", &["2"])),
         ("DILUX_IDLE_POLL_MILLISECONDS", "300000"),
         ("DILUX_JOB_LEASE_SECONDS", dice.pick("90", &["30"])),
