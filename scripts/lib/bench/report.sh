@@ -125,7 +125,7 @@ Measured by \`scripts/bench --rounds $rounds --stream-gib $stream_gib\` on $(dat
 $(git rev-parse --short HEAD), in one run in which the variants alternate; $rounds rounds, medians.
 
 Machine: $(nproc) cores of $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) of memory, kernel
-$(uname -r); $("$POSTGRESQL_VERSION_OF" --version); $(mariadb-dump --version | sed 's/^[^ ]* *//').
+$(uname -r | cut -d - -f 1); $("$POSTGRESQL_VERSION_OF" --version); $(mariadb-dump --version | sed 's/^[^ ]* *//').
 Load average when it began: $LOAD_AT_START.
 
 Servers, tools, services and store share the machine. The servers run without fsync; our store runs
