@@ -19,6 +19,15 @@ const SAMPLE: usize = 200;
 /// Shortest distance between two occurrences: the scheduler's planning period.
 const SHORTEST_MINUTES: i64 = 15;
 
+/// The fields of an expression, and what each may hold.
+const FIELDS: [(&str, &str); 5] = [
+    ("minute", "0-59"),
+    ("hour", "0-23"),
+    ("day of the month", "1-31, or L for the last one"),
+    ("month", "1-12 or JAN-DEC"),
+    ("day of the week", "0-6 or SUN-SAT"),
+];
+
 /// A cron expression of five fields: minute, hour, day of the month, month, day of the week. Where
 /// both days are restricted, either suffices. Its times are wall clock times of the policy's zone.
 #[derive(Debug, Clone)]
@@ -85,13 +94,7 @@ impl FromStr for CronExpression {
                     .to_owned(),
             ));
         }
-        let parser = CronParser::builder()
-            .seconds(Seconds::Disallowed)
-            .year(Year::Disallowed)
-            .build();
-        let cron = parser
-            .parse(text)
-            .map_err(|error| InvalidPolicy(format!("is not a cron expression: {error}")))?;
+        let cron = parse(text).ok_or_else(|| InvalidPolicy(wrong_field(text)))?;
         let expression = Self {
             text: text.to_owned(),
             cron: Arc::new(cron),
@@ -99,6 +102,34 @@ impl FromStr for CronExpression {
         expression.check_distances()?;
         Ok(expression)
     }
+}
+
+fn parse(text: &str) -> Option<Cron> {
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build();
+    parser.parse(text).ok()
+}
+
+/// Which field keeps an expression of five from being one, and what it may hold.
+fn wrong_field(text: &str) -> String {
+    let is_wrong = |(index, field): (usize, &str)| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[index] = field;
+        parse(&alone.join(" ")).is_none()
+    };
+    let mut fields = text.split_whitespace().enumerate();
+    let wrong = fields.position(is_wrong).and_then(|at| FIELDS.get(at));
+    wrong.map_or_else(
+        || "is not a cron expression".to_owned(),
+        |(name, range)| {
+            format!(
+                "is not a cron expression: its {name} must be {range}, a list such as 1,3, a \
+                 range such as 1-3, or a step such as */2"
+            )
+        },
+    )
 }
 
 impl fmt::Display for CronExpression {
@@ -137,8 +168,12 @@ mod tests {
             ("* * * *", "five fields"),
             ("0 0 * * * *", "five fields"),
             ("@daily", "five fields"),
-            ("61 * * * *", "cron expression"),
-            ("a b c d e", "cron expression"),
+            ("61 * * * *", "its minute must be 0-59"),
+            ("0 24 * * *", "its hour must be 0-23"),
+            ("0 0 32 * *", "its day of the month must be 1-31"),
+            ("0 0 * 13 *", "its month must be 1-12"),
+            ("0 0 * * MOON", "its day of the week must be 0-6"),
+            ("a b c d e", "its minute"),
             ("0 0 30 2 *", "never comes"),
             ("*/5 * * * *", "15 minutes"),
             ("0,50 * * * *", "15 minutes"),

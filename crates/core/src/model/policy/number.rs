@@ -37,7 +37,7 @@ bounded!(
 bounded!(
     /// Day of the month. 29–31 mean the last day in shorter months, so 31 is the last day of every
     /// month.
-    DayOfMonth, (1..=31), "must be between 1 and 31"
+    DayOfMonth, (1..=31), "must be between 1 and 31; 31 is the last day of every month"
 );
 bounded!(
     /// Month of the year.
@@ -45,7 +45,8 @@ bounded!(
 );
 bounded!(
     /// How many backups of a tier are kept; at least one, or the tier would protect nothing.
-    KeepCount, (1..=100_000), "must be at least 1 for an enabled tier"
+    KeepCount, (1..=100_000),
+    "must be between 1 and 100000 for an enabled tier"
 );
 bounded!(
     /// Minutes over which the databases of a policy spread the starts of one slot.
