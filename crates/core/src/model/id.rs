@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Label;
 use crate::random::{Random, uuid_text};
 
 /// Why an id was refused.
@@ -105,10 +106,23 @@ id_type!(
     /// Id of a dead letter: a hash of its text.
     DeadLetterId
 );
-id_type!(
-    /// Id of a policy: a slug made of its first name.
+random_id_type!(
+    /// Id of a policy: a slug made of its first name, a UUID where that leaves nothing.
     PolicyId
 );
+
+impl PolicyId {
+    /// The id of a new policy: its name in lower case, with one dash for each run of anything but
+    /// Latin letters and digits. A name without any of those gets a random id.
+    pub fn of(name: &Label, random: &dyn Random) -> Self {
+        let lower = name.as_str().to_lowercase();
+        let words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        // A label is shorter than the longest id.
+        Self::try_from(words.join("-")).unwrap_or_else(|_| Self::random(random))
+    }
+}
+
 id_type!(
     /// Id of a job: `{database id}.{26 characters}`. The first part names the partition of its row
     /// and the folder of its manifest, so nothing needs a second index to find a job; the second
@@ -202,6 +216,26 @@ mod tests {
     fn an_id_with_dots_still_names_its_database() {
         let database: DatabaseId = "crm.eu.prod".parse().unwrap();
         assert_eq!(JobId::derive(&database, "x").database(), Some(database));
+    }
+
+    #[test]
+    fn the_id_of_a_policy_is_the_slug_of_its_name() {
+        let id = |name: &str| PolicyId::of(&name.parse().unwrap(), &crate::random::SystemRandom);
+        for (name, slug) in [
+            ("Nightly Archive", "nightly-archive"),
+            ("weekly ONLY!", "weekly-only"),
+            (" -- 24/7 (EU) -- ", "24-7-eu"),
+            ("Größe", "gr-e"),
+        ] {
+            assert_eq!(id(name).as_str(), slug);
+        }
+        assert_eq!(id("日本").as_str().len(), 36, "a UUID");
+        assert_ne!(id("日本"), id("日本"));
+        assert_eq!(
+            id(&"İ".repeat(100)).as_str().len(),
+            36,
+            "its slug is too long"
+        );
     }
 
     #[test]
