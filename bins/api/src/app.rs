@@ -55,8 +55,8 @@ pub(crate) struct Application {
     drivers: Arc<Drivers>,
     /// What opens the door.
     pub(crate) token: BootstrapToken,
-    /// Held while something is registered: uniqueness is checked by looking at the others, which
-    /// is only safe one at a time.
+    /// Held while something is registered, or is let follow a policy: that nothing of the name is
+    /// there, and that the policy is, is found out by looking, which is only safe one at a time.
     registration: Mutex<()>,
     /// Limits the clients started for tests.
     probes: Semaphore,

@@ -21,6 +21,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("400", "The request cannot be carried out as things are"),
     ("401", "The token is missing or wrong"),
     ("404", "There is nothing of that id"),
+    ("409", "The name or the id is taken"),
     ("412", "It was changed since it was read"),
     ("413", "The body is too long"),
     ("416", "The range lies outside of the data"),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, EngineId, EngineType, Host,
-    KeepCount, Label, MaxJobs, PolicyId, Port, RpoMinutes, UserName,
+    AuthMethod, CatchUpHours, Compression, CronExpression, DatabaseId, DatabaseName, DayOfMonth,
+    DayOfWeek, Destination, EngineId, EngineType, Host, HourlyInterval, JitterMinutes, KeepCount,
+    Label, MaxJobs, Month, PolicyId, PolicyZone, Port, RpoMinutes, TimeOfDay, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -37,6 +38,7 @@ macro_rules! from_text {
 from_text!(
     AuthMethod,
     Compression,
+    CronExpression,
     DatabaseId,
     DatabaseName,
     Destination,
@@ -45,7 +47,9 @@ from_text!(
     Host,
     Label,
     PolicyId,
+    PolicyZone,
     String,
+    TimeOfDay,
     UserName,
 );
 
@@ -57,28 +61,37 @@ impl FromJson for bool {
     }
 }
 
+/// A whole number; one beyond what fits is out of any range.
+fn whole_number(value: &Value) -> Result<i64, String> {
+    if value.is_i64() || value.is_u64() {
+        Ok(value.as_i64().unwrap_or(i64::MAX))
+    } else {
+        Err("must be a whole number".to_owned())
+    }
+}
+
 macro_rules! from_number {
-    ($($name:ty),* $(,)?) => {
+    ($($name:ty: $parse:ident),* $(,)?) => {
         $(impl FromJson for $name {
             fn from_json(value: &Value) -> Result<Self, String> {
-                if !value.is_i64() && !value.is_u64() {
-                    return Err("must be a whole number".to_owned());
-                }
-                let number = value.as_i64().unwrap_or(i64::MAX);
-                Self::try_from(number).map_err(|error| error.to_string())
+                Self::$parse(whole_number(value)?).map_err(|error| error.to_string())
             }
         })*
     };
 }
 
-from_number!(MaxJobs, Port, RpoMinutes);
-
-impl FromJson for KeepCount {
-    fn from_json(value: &Value) -> Result<Self, String> {
-        let number = value.as_i64().ok_or("must be a whole number")?;
-        Self::new(number).map_err(|error| error.to_string())
-    }
-}
+from_number!(
+    CatchUpHours: new,
+    DayOfMonth: new,
+    DayOfWeek: new,
+    HourlyInterval: new,
+    JitterMinutes: new,
+    KeepCount: new,
+    MaxJobs: try_from,
+    Month: new,
+    Port: try_from,
+    RpoMinutes: try_from,
+);
 
 impl FromJson for SecretValue {
     fn from_json(value: &Value) -> Result<Self, String> {

@@ -95,6 +95,11 @@ impl<'a> Fields<'a> {
         self.object.contains_key(name)
     }
 
+    /// Whether the key is there with the value `null`.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_null)
+    }
+
     /// The value, unless it is absent, `null` or empty text.
     fn present(&self, name: &str) -> Option<&'a Value> {
         self.object
@@ -176,5 +181,27 @@ impl<'a> Fields<'a> {
                 &[]
             }
         }
+    }
+
+    /// The objects of a list; what is none is noted.
+    pub(crate) fn objects(&self, name: &str) -> Vec<Fields<'a>> {
+        let items = self.list(name).iter().enumerate();
+        let objects = items.filter_map(|(index, item)| {
+            let name = format!("{name}.{index}");
+            let Value::Object(object) = item else {
+                self.problem(&name, "must be an object");
+                return None;
+            };
+            Some(Fields::new(object, self.full_name(&name), self.problems))
+        });
+        objects.collect()
+    }
+
+    /// The values of a list; each that is refused is noted.
+    pub(crate) fn values<T: FromJson>(&self, name: &str) -> Vec<T> {
+        let items = self.list(name).iter().enumerate();
+        items
+            .filter_map(|(index, item)| self.convert(&format!("{name}.{index}"), item))
+            .collect()
     }
 }

@@ -1,9 +1,16 @@
-//! Policies on the wire: all five tiers, always with all their fields.
+//! Policies on the wire: all five tiers, always with all their fields. What clients send is in
+//! `change`.
+
+mod body;
+mod change;
 
 use dilux_core::model::{self, TierRule, TierSchedule};
 use dilux_core::repository::{Listing, Versioned};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+pub(crate) use body::{NewPolicyBody, PolicyChangeBody};
+pub(crate) use change::{NewPolicy, PolicyChange, PolicySettings};
 
 use super::Damaged;
 
@@ -24,7 +31,8 @@ pub(crate) struct Tier {
     time: String,
     /// 0 = Sunday … 6 = Saturday.
     day_of_week: u32,
-    /// Day of the month; 29–31 mean the last day of shorter months.
+    /// Day of the month; 29–31 mean the last day of shorter months, so 31 is the last day of every
+    /// month.
     day_of_month: u32,
     /// Month of the year.
     month: u32,
@@ -205,4 +213,14 @@ pub(crate) struct OnePolicy {
     pub(crate) policy: Policy,
     /// Databases that follow it, by themselves or through their engine.
     pub(crate) usage_count: usize,
+}
+
+/// A policy that was made or changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PolicySaved {
+    /// What was done.
+    #[schema(example = "Backup policy created")]
+    pub(crate) message: String,
+    /// The policy.
+    pub(crate) policy: Policy,
 }

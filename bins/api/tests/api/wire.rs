@@ -13,12 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
 use dilux_api::openapi;
-use dilux_core::model::{BackupPolicy, KeepCount, TierRule, TierSchedule};
-use dilux_core::storage::StorageResult;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::world::{Answer, START, World};
+use crate::world::{Answer, World};
 use compare::{Difference, compare};
 use deviations::{DEVIATIONS, Deviation};
 use example::{Bindings, Example, arrangements, examples, recorded_routes};
@@ -103,7 +101,6 @@ fn outdated(known: &Deviation, found: &[Difference]) -> Vec<String> {
 async fn replay() -> Vec<Difference> {
     let world = World::new().await;
     world.server.down.lock().unwrap().push(DOWN);
-    plant_policy(&world).await.unwrap();
     let mut bindings = Bindings::default();
     let mut found = Vec::new();
     let mut has_history = false;
@@ -120,7 +117,7 @@ async fn replay() -> Vec<Difference> {
         if let Some(arrangement) = prepared.remove(&example.name) {
             let body = bindings.fill_all(&arrangement.body);
             let answer = world.post(&arrangement.path, &body).await.expect(201);
-            let thing = ["engine", "database"].map(|key| answer[key]["id"].as_str());
+            let thing = ["engine", "database", "policy"].map(|key| answer[key]["id"].as_str());
             let id = thing.into_iter().flatten().next().unwrap();
             bindings.bind(&format!("{{{{uuid:{}}}}}", arrangement.gives), id);
         }
@@ -145,49 +142,6 @@ async fn send(world: &World, example: &Example, bindings: &Bindings) -> Answer {
     let body = bindings.fill_all(&example.body);
     let body = Some(&body).filter(|body| !body.is_null());
     world.call_with(method, &path, &[], body).await
-}
-
-/// The policy that the recording made before anything else that is replayed.
-async fn plant_policy(world: &World) -> StorageResult<()> {
-    let at = |text: &str| text.parse().unwrap();
-    let keep = |count| KeepCount::new(count).unwrap();
-    let rule = |schedule, count| TierRule {
-        schedule,
-        keep: keep(count),
-    };
-    let policy = BackupPolicy {
-        id: "nightly-archive".parse().unwrap(),
-        name: "Nightly Archive".parse().unwrap(),
-        description: Some("Kept for long".to_owned()),
-        is_system: false,
-        rules: vec![
-            rule(TierSchedule::Daily { at: at("01:30") }, 30),
-            rule(
-                TierSchedule::Weekly {
-                    day: dilux_core::model::DayOfWeek::new(6).unwrap(),
-                    at: at("03:15"),
-                },
-                12,
-            ),
-            rule(
-                TierSchedule::Monthly {
-                    day: dilux_core::model::DayOfMonth::new(28).unwrap(),
-                    at: at("04:30"),
-                },
-                12,
-            ),
-        ],
-        timing: dilux_core::model::Timing::default(),
-        created_at: START.parse().unwrap(),
-        updated_at: START.parse().unwrap(),
-    };
-    world
-        .installation
-        .repositories
-        .policies
-        .insert(policy)
-        .await?;
-    Ok(())
 }
 
 /// The databases that an answer names as found on the server.

@@ -53,6 +53,12 @@ wire_enum!(
         DatabaseTestConnection = "database_test_connection",
         /// Databases of an engine were discovered.
         EngineDiscovered = "engine_discovered",
+        /// A policy was made.
+        PolicyCreated = "policy_created",
+        /// A policy was changed.
+        PolicyUpdated = "policy_updated",
+        /// A policy was removed.
+        PolicyDeleted = "policy_deleted",
         /// A backup was asked for by hand.
         BackupTriggered = "backup_triggered",
         /// A backup was committed.

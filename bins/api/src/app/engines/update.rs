@@ -66,6 +66,7 @@ impl Application {
         change: &EngineChange,
         if_match: &IfMatch,
     ) -> Result<Versioned<Engine>> {
+        let _guard = self.registration.lock().await;
         if let Patch::Set(policy) = &change.policy_id {
             self.require_policy("policy_id", policy).await?;
         }

@@ -96,3 +96,28 @@ async fn forms_come_with_all_their_fields_and_the_unused_ones_empty() {
     let visits = world.server.visits.lock().unwrap().clone();
     assert_eq!(visits, [("one:3306".to_owned(), PASSWORD.to_owned())]);
 }
+
+#[tokio::test]
+async fn the_form_of_a_policy_comes_with_all_tiers_and_all_their_fields() {
+    let world = World::new().await;
+    let tier = json!({
+        "enabled": false, "keep_count": 0, "interval_hours": 1, "time": "02:00",
+        "day_of_week": 0, "day_of_month": 1, "month": 1,
+    });
+    let mut form = json!({
+        "name": "New", "hourly": tier, "daily": tier, "weekly": tier, "monthly": tier,
+        "yearly": tier,
+    });
+    form["weekly"]["enabled"] = json!(true);
+    form["weekly"]["keep_count"] = json!(4);
+    form["weekly"]["day_of_week"] = json!(5);
+    let made = world.post("/api/backup-policies", &form).await.expect(201);
+    form["name"] = json!("New 2");
+    let path = "/api/backup-policies/new";
+    let edited = world.put(path, &form).await.expect(200);
+    for answer in [made, edited] {
+        for tier in ["hourly", "daily", "weekly", "monthly", "yearly"] {
+            assert_eq!(answer["policy"][tier], form[tier], "{tier}");
+        }
+    }
+}
