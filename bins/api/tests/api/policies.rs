@@ -142,6 +142,32 @@ async fn a_new_policy_is_previewed_followed_and_planned_by_at_once() {
 }
 
 #[tokio::test]
+async fn every_kind_of_cron_expression_is_kept_as_written_and_planned_by() {
+    let world = World::new().await;
+    let path = policy(&world, "Cron").await;
+    for (expression, next) in [
+        ("30 2 * * MON-FRI", "2026-02-02T02:30:00Z"),
+        ("0 0 29 2 *", "2028-02-29T00:00:00Z"),
+        ("0 0 29 2 +MON", "2044-02-29T00:00:00Z"),
+        ("0 0 L * *", "2026-02-28T00:00:00Z"),
+        ("0 0 1W * *", "2026-02-02T00:00:00Z"),
+        ("0 0 * * FRIL", "2026-02-27T00:00:00Z"),
+        ("0 0 * 2 MON#4", "2026-02-23T00:00:00Z"),
+        ("7-59/15 6,18 * jan,DEC 7", "2026-12-06T06:07:00Z"),
+        ("0 0 ? * ?", "2026-02-01T00:00:00Z"),
+    ] {
+        let tier = json!({"enabled": true, "keep_count": 1, "cron": expression});
+        let changed = world.put(&path, &json!({"daily": tier})).await.expect(200);
+        let daily = &changed["policy"]["daily"];
+        assert_eq!(daily["cron"], json!(expression));
+        let preview = world.get(&format!("{path}/preview")).await.expect(200);
+        let runs = preview["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 10, "{expression}");
+        assert_eq!(runs[0]["utc"], json!(next), "{expression}");
+    }
+}
+
+#[tokio::test]
 async fn a_whole_policy_sent_back_changes_nothing() {
     let world = World::new().await;
     world.post(POLICIES, &whole()).await.expect(201);

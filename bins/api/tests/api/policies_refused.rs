@@ -89,6 +89,8 @@ async fn whatever_stands_in_a_field_is_taken_or_refused_by_its_name() {
             let shown: String = value.to_string().chars().take(60).collect();
             if answer.status == 200 {
                 taken += 1;
+                let preview = world.get("/api/backup-policies/right/preview").await;
+                preview.expect(200);
                 continue;
             }
             refused += 1;
