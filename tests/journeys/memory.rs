@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use dilux_journeys::{Home, Sample, Service, StoreKind, text};
+use dilux_journeys::{Home, Sample, StoreKind, text};
 use reqwest::Method;
 use serde_json::json;
 
@@ -28,20 +28,6 @@ SELECT seq AS id, concat(
     sha2(concat(seq, 'd'), 512), sha2(concat(seq, 'e'), 512), sha2(concat(seq, 'f'), 512),
     sha2(concat(seq, 'g'), 512), sha2(concat(seq, 'h'), 512)
 ) AS content FROM seq_1_to_48000;";
-
-/// A line of /proc/PID/status (proc(5)), in KiB.
-fn status(service: &Service, line: &str) -> u64 {
-    let path = format!("/proc/{}/status", service.process_id());
-    let status = std::fs::read_to_string(path).unwrap();
-    let found = status.lines().find_map(|found| found.strip_prefix(line));
-    let figure = found.unwrap().trim_start_matches(':').trim();
-    figure.trim_end_matches(" kB").parse().unwrap()
-}
-
-/// The largest memory of its own that it ever had.
-fn peak(processor: &Service) -> u64 {
-    status(processor, "VmHWM") - status(processor, "RssFile") - status(processor, "RssShmem")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_stays_small_over_many_jobs() {
@@ -69,17 +55,17 @@ async fn a_processor_stays_small_over_many_jobs() {
                 let copy = format!("copy_{compression}_{round}");
                 let job = client.restore(&backup, &copy).await.unwrap();
                 client.completed(&job).await.unwrap();
-                let peak = peak(&processor);
+                let peak = processor.own_peak_kib().unwrap();
                 assert!(peak <= MOST, "{peak} KiB in {compression} round {round}");
             }
         }
     }
     let deadline = Instant::now() + REST_LIMIT;
-    while status(&processor, "RssAnon") > MOST_AT_REST {
+    while processor.memory_kib("RssAnon").unwrap() > MOST_AT_REST {
         assert!(
             Instant::now() < deadline,
             "{} KiB at rest",
-            status(&processor, "RssAnon")
+            processor.memory_kib("RssAnon").unwrap()
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -78,6 +78,24 @@ impl Client {
         self.expect(Method::POST, path, Some(body)).await
     }
 
+    /// Follows a download link: one into the API signed in, one into a store as it is.
+    pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
+        let mut request = self.http.get(url);
+        if url.starts_with(&self.base) {
+            request = request.bearer_auth(&self.token);
+        }
+        let answer = request.send().await.context("follow the link")?;
+        let status = answer.status();
+        let bytes = answer.bytes().await?.to_vec();
+        if status != StatusCode::OK {
+            bail!(
+                "the link answered {status}: {}",
+                String::from_utf8_lossy(&bytes)
+            );
+        }
+        Ok(bytes)
+    }
+
     /// Triggers a backup and gives the job's id.
     pub async fn back_up(&self, database: &str) -> Result<String> {
         let answer = self

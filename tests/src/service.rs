@@ -84,6 +84,22 @@ impl Service {
         self.child.id()
     }
 
+    /// A line of its /proc/PID/status (proc(5)), in KiB.
+    pub fn memory_kib(&self, line: &str) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()))?;
+        let found = status.lines().find_map(|found| found.strip_prefix(line));
+        let figure = found.with_context(|| format!("{line} is missing"))?;
+        let figure = figure.trim_start_matches(':').trim_end_matches(" kB");
+        Ok(figure.trim().parse()?)
+    }
+
+    /// The largest memory of its own that it ever had, in KiB: buffers, not program text, which
+    /// differs between builds.
+    pub fn own_peak_kib(&self) -> Result<u64> {
+        let shared = self.memory_kib("RssFile")? + self.memory_kib("RssShmem")?;
+        Ok(self.memory_kib("VmHWM")?.saturating_sub(shared))
+    }
+
     /// Its exit status, when it has ended.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
