@@ -148,8 +148,12 @@ TEXT
     stream_table
 }
 
-# Writes the report to $1.
+# Writes the report to $1. The section of scripts/bench-scale stays.
 write_report() {
-    report_text >"$WORK/report.md"
+    {
+        report_text
+        echo
+        sed -n '/^## Scale of a tick$/,$p' "$ROOT/docs/benchmarks.md"
+    } >"$WORK/report.md"
     cat "$WORK/report.md" >"$1"
 }
