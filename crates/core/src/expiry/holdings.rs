@@ -1,6 +1,6 @@
 //! What the store holds of one database: manifests, data, retention states, history lines.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::error::{Error, Result};
 use crate::model::{
@@ -100,12 +100,12 @@ impl Expiry {
         let states = repositories.retention.not_deleted(id).await?;
         let lines = repositories.backups.standing_of(id).await?;
         let obscure: BTreeSet<String> = states.damaged.into_iter().map(|row| row.key.row).collect();
-        let mut states: HashMap<BackupId, Versioned<RetentionState>> = states
+        let mut states: BTreeMap<BackupId, Versioned<RetentionState>> = states
             .items
             .into_iter()
             .map(|state| (state.value.backup_id.clone(), state))
             .collect();
-        let mut lines: HashMap<BackupId, Backup> = lines
+        let mut lines: BTreeMap<BackupId, Backup> = lines
             .items
             .into_iter()
             .map(|line| (line.value.id.clone(), line.value))
