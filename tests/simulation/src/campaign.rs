@@ -30,6 +30,8 @@ pub struct Summary {
     pub jobs: u64,
     /// Those that were completed.
     pub completed: u64,
+    /// Backups that expired and were deleted.
+    pub deleted: u64,
     /// Deaths of processes.
     pub deaths: u64,
 }
@@ -40,6 +42,7 @@ impl Summary {
         self.events += outcome.events;
         self.jobs += outcome.jobs as u64;
         self.completed += outcome.completed as u64;
+        self.deleted += outcome.deleted as u64;
         self.deaths += outcome.deaths as u64;
         if !outcome.violations.is_empty() {
             self.failed.push(outcome);

@@ -1,6 +1,6 @@
-//! Deliberate defects of the store, to prove that the simulation notices defects.
+//! Deliberate defects, to prove that the simulation notices defects.
 
-/// What a broken store does wrong.
+/// What a broken store, or a broken product, does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defect {
     /// It says that a row was written and forgets it, now and then.
@@ -13,15 +13,18 @@ pub enum Defect {
     FlipsBits,
     /// It says that there is nothing where it should say that it does not know.
     ReadsFailureAsEmpty,
+    /// Retention keeps one backup of each tier fewer than people want.
+    KeepsTooFew,
 }
 
 impl Defect {
     /// Every defect.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LosesRows,
         Self::IgnoresVersions,
         Self::OverwritesBlobs,
         Self::FlipsBits,
         Self::ReadsFailureAsEmpty,
+        Self::KeepsTooFew,
     ];
 }

@@ -15,12 +15,21 @@ pub(crate) struct Totals {
     pub(crate) failed: u64,
     jobs: u64,
     completed: u64,
+    deleted: u64,
     deaths: u64,
     events: u64,
 }
 
 impl Totals {
-    const NAMES: [&'static str; 6] = ["cases", "failures", "jobs", "completed", "deaths", "events"];
+    const NAMES: [&'static str; 7] = [
+        "cases",
+        "failures",
+        "jobs",
+        "completed",
+        "deleted",
+        "deaths",
+        "events",
+    ];
 
     fn of(summary: &Summary) -> Self {
         Self {
@@ -28,17 +37,19 @@ impl Totals {
             failed: summary.failed.len() as u64,
             jobs: summary.jobs,
             completed: summary.completed,
+            deleted: summary.deleted,
             deaths: summary.deaths,
             events: summary.events,
         }
     }
 
-    fn numbers(&mut self) -> [&mut u64; 6] {
+    fn numbers(&mut self) -> [&mut u64; 7] {
         [
             &mut self.seeds,
             &mut self.failed,
             &mut self.jobs,
             &mut self.completed,
+            &mut self.deleted,
             &mut self.deaths,
             &mut self.events,
         ]

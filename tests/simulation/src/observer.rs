@@ -1,7 +1,9 @@
 //! The rules that hold at every moment, checked inside the store at each change.
 
+mod deletions;
+
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dilux_core::clock::Clock as _;
 use dilux_core::model::Manifest;
@@ -10,6 +12,8 @@ use dilux_core::storage::{EntityKey, TableName};
 use crate::clock::SimulatedClock;
 use crate::memory::{Blob, Content, Row, Witness};
 use crate::verdict::sha256;
+
+pub(crate) use deletions::Wishes;
 
 /// Violations that are kept; the first says most.
 const MOST: usize = 20;
@@ -22,13 +26,14 @@ pub(crate) const MANIFESTS: &str = "manifests/";
 pub(crate) struct Observer {
     clock: SimulatedClock,
     most_attempts: i64,
+    wishes: OnceLock<Wishes>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     violations: Vec<String>,
-    /// Data blobs, each with the manifest that names it.
+    /// Data blobs, each with the manifest that names it or named it.
     referenced: BTreeMap<String, String>,
 }
 
@@ -38,8 +43,14 @@ impl Observer {
         Self {
             clock,
             most_attempts: i64::from(most_attempts),
+            wishes: OnceLock::new(),
             seen: Mutex::default(),
         }
+    }
+
+    /// Tells it what is to be kept. Until then nothing may go.
+    pub(crate) fn wish(&self, wishes: Wishes) {
+        drop(self.wishes.set(wishes));
     }
 
     /// The broken rules so far, each with its time.
@@ -95,22 +106,42 @@ impl Observer {
             return self.report("I3", "a line of history was deleted");
         };
         let (id, is) = (after.text("job_id"), after.text("status"));
-        if was == "completed" && is != "completed" {
-            self.report(
-                "I9",
-                &format!("history of {id} went from completed to {is}"),
-            );
+        let is_gone = is == "deleted" && !has_manifest(content, id);
+        if matches!(was, "completed" | "deleted") && is != was && !is_gone {
+            self.report("I9", &format!("history of {id} went from {was} to {is}"));
         }
         if is == "completed" && was != "completed" {
             self.needs_manifest(content, id, "history");
         }
     }
 
-    fn needs_manifest(&self, content: &Content, job: &str, who: &str) {
-        let has_one = content.containers.values().any(|container| {
-            manifest_name(job).is_some_and(|name| container.blobs.contains_key(&name))
+    fn manifest_deleted(&self, content: &Content, name: &str, before: Option<&Blob>) {
+        let manifest = before.map(|blob| Manifest::from_json(&blob.bytes));
+        let Some(Ok(manifest)) = manifest else {
+            return self.report("I4", &format!("{name}, which nobody can read, was deleted"));
+        };
+        let objection = match self.wishes.get() {
+            None => Some("nothing may go yet".to_owned()),
+            Some(wishes) => wishes.objection(content, &manifest),
+        };
+        if let Some(objection) = objection {
+            self.report("I4", &format!("{name} was deleted, but {objection}"));
+        }
+    }
+
+    fn fate_changed(&self, key: &EntityKey, before: Option<&Row>, after: Option<&Row>) {
+        let (was, is) = (deletions::fate(before), deletions::fate(after));
+        let objection = self.wishes.get().and_then(|wishes| {
+            let now = self.clock.now();
+            wishes.objection_to_fate(&was, &is, now)
         });
-        if !has_one {
+        if let Some(objection) = objection {
+            self.report("I4", &format!("backup {}: {objection}", key.row));
+        }
+    }
+
+    fn needs_manifest(&self, content: &Content, job: &str, who: &str) {
+        if !has_manifest(content, job) {
             self.report(
                 "I1",
                 &format!("{who} {job} is completed without a manifest"),
@@ -125,7 +156,7 @@ impl Observer {
         before: Option<&Blob>,
     ) {
         let Some(blob) = content.blob(container, name) else {
-            return self.report("I4", &format!("{name} was deleted"));
+            return self.manifest_deleted(content, name, before);
         };
         if before.is_some() {
             self.report("I2", &format!("{name} was written twice"));
@@ -176,6 +207,10 @@ impl Witness for Observer {
             ("backuphistory" | "backupindex", before, after) => {
                 self.line_changed(content, before, after);
             }
+            // Partitions that begin so tell of databases and runs.
+            ("retentionstate", before, after) if !key.partition.starts_with('~') => {
+                self.fate_changed(key, before, after);
+            }
             _ => {}
         }
     }
@@ -191,7 +226,11 @@ impl Witness for Observer {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let manifest = seen.referenced.get(name).cloned();
         drop(seen);
-        if let Some(manifest) = manifest.filter(|_| !is_there) {
+        let is_named = |manifest: &String| {
+            let mut containers = content.containers.values();
+            containers.any(|container| container.blobs.contains_key(manifest))
+        };
+        if let Some(manifest) = manifest.filter(|name| !is_there && is_named(name)) {
             self.report("I4", &format!("data {name} of {manifest} was deleted"));
         }
     }
@@ -200,6 +239,15 @@ impl Witness for Observer {
 /// Whether nothing more happens to a job in this state.
 pub(crate) fn is_terminal(state: &str) -> bool {
     matches!(state, "completed" | "failed" | "cancelled" | "missed")
+}
+
+fn has_manifest(content: &Content, job: &str) -> bool {
+    let name = manifest_name(job);
+    let mut containers = content.containers.values();
+    containers.any(|container| {
+        let name = name.as_ref();
+        name.is_some_and(|name| container.blobs.contains_key(name))
+    })
 }
 
 /// The name of a job's manifest.

@@ -2,6 +2,7 @@
 
 mod slots;
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use data_encoding::HEXLOWER;
@@ -17,11 +18,16 @@ use crate::world::Subject;
 /// Dumps of one database that fail one after the other within a day.
 const MOST_DUMPS_A_DAY: usize = 30;
 
+/// How long retention may take to come by, after the disturbances have ended.
+const SWEEPING: SignedDuration = SignedDuration::from_hours(4);
+
 /// What is known of a run besides the stored content.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) sources: &'a Sources,
     pub(crate) subjects: &'a [Subject],
+    /// Age in hours at which data that no manifest names is removed.
+    pub(crate) orphan_hours: u32,
     /// A text that must be nowhere but in the store of secrets.
     pub(crate) canary: &'a str,
     /// Slots from here on…
@@ -43,6 +49,8 @@ pub(crate) fn violations(content: &Content, facts: &Facts<'_>) -> Vec<String> {
     slots::check(content, facts, &mut found);
     dumps(facts, &mut found);
     secrets(content, facts, &mut found);
+    garbage(content, facts, &mut found);
+    deletions(content, &mut found);
     found
 }
 
@@ -87,6 +95,8 @@ fn jobs(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
                     if state == "cancelled"
                         && manifest.is_some()
                         && line.text("status") == "completed" => {}
+                // Retention had it deleted since.
+                Some((_, line)) if line.text("status") == "deleted" && manifest.is_none() => {}
                 Some((_, line)) if line.text("status") != state => {
                     let says = line.text("status");
                     found.push(format!("I10: job {id} is {state}, {table} says {says}"));
@@ -150,6 +160,47 @@ fn decompress(stored: &[u8], compression: Compression) -> Option<Vec<u8>> {
             Some(plain)
         }
         Compression::Zstd => None,
+    }
+}
+
+/// I5: data that no manifest names is gone some time after it has come of age.
+fn garbage(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
+    let age = SignedDuration::from_hours(i64::from(facts.orphan_hours)) + SWEEPING;
+    let named: BTreeSet<String> = content
+        .containers
+        .values()
+        .flat_map(|container| &container.blobs)
+        .filter(|(name, _)| name.starts_with(MANIFESTS))
+        .filter_map(|(_, blob)| Manifest::from_json(&blob.bytes).ok())
+        .map(|manifest| manifest.data.blob)
+        .collect();
+    for container in content.containers.values() {
+        for (name, blob) in &container.blobs {
+            let is_old = facts.ended_at.duration_since(blob.written_at) > age;
+            if is_old && !name.starts_with(MANIFESTS) && !named.contains(name) {
+                found.push(format!("I5: {name} of {} is garbage", blob.written_at));
+            }
+        }
+    }
+}
+
+/// I7: each deletion stands in the audit log, once.
+fn deletions(content: &Content, found: &mut Vec<String>) {
+    let deleted = content
+        .rows("retentionstate")
+        .filter(|(_, row)| row.text("fate") == "deleted");
+    for (key, _) in deleted {
+        let of_it = content.rows("auditlogs").filter(|(_, entry)| {
+            entry.text("action") == "backup_deleted_retention"
+                && entry.text("resource_id") == key.row
+        });
+        let count = of_it.count();
+        if count != 1 {
+            let id = &key.row;
+            found.push(format!(
+                "I7: the deletion of {id} was audited {count} times"
+            ));
+        }
     }
 }
 

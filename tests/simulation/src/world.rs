@@ -28,7 +28,7 @@ use crate::event_log::EventLog;
 use crate::fault::FaultPlan;
 use crate::memory::Memory;
 use crate::network::Network;
-use crate::observer::Observer;
+use crate::observer::{Observer, Wishes};
 use crate::process::Process;
 use crate::random::Dice;
 use crate::source::Sources;
@@ -62,6 +62,8 @@ pub struct Outcome {
     pub jobs: usize,
     /// Those that were completed.
     pub completed: usize,
+    /// Backups that expired and were deleted.
+    pub deleted: usize,
     /// Deaths of processes.
     pub deaths: usize,
 }
@@ -125,6 +127,7 @@ impl World {
         let installation = Installation::new(settings.clone(), storage, shared, random);
         installation.prepare().await?;
         let subjects = register::register(&installation, &dice, CANARY).await?;
+        observer.wish(wishes(&subjects, &settings, defect));
         Ok(Arc::new(Self {
             seed,
             clock,
@@ -163,6 +166,7 @@ impl World {
         working.cancel();
         while running.join_next().await.is_some() {}
         let facts = Facts {
+            orphan_hours: self.settings.retention.orphan_hours,
             sources: &self.sources,
             subjects: &self.subjects,
             canary: CANARY,
@@ -174,6 +178,10 @@ impl World {
         violations.extend(verdict::violations(&content, &facts));
         let states = content.rows("jobs").map(|(_, job)| job.text("state"));
         let completed = states.filter(|state| *state == "completed").count();
+        let fates = content.rows("retentionstate");
+        let deleted = fates
+            .filter(|(_, row)| row.text("fate") == "deleted")
+            .count();
         Ok(Outcome {
             seed: self.seed,
             violations,
@@ -181,6 +189,7 @@ impl World {
             events: self.network.log.events(),
             jobs: content.rows("jobs").count(),
             completed,
+            deleted,
             deaths: *self.deaths.lock().unwrap_or_else(PoisonError::into_inner),
         })
     }
@@ -213,5 +222,20 @@ impl World {
     fn life(&self, index: usize) -> Option<Life> {
         let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         lives.get(index).cloned()
+    }
+}
+
+/// What the policies and the settings of a run want to be kept.
+fn wishes(subjects: &[Subject], settings: &Settings, defect: Option<Defect>) -> Wishes {
+    let more = u32::from(defect == Some(Defect::KeepsTooFew));
+    let keeps = subjects.iter().map(|subject| {
+        let rules = subject.policy.rules.iter();
+        let keeps = rules.map(|rule| (rule.schedule.tier(), rule.keep.get() + more));
+        (subject.id.clone(), keeps.collect())
+    });
+    let days = i64::from(settings.retention.grace_days);
+    Wishes {
+        keeps: keeps.collect(),
+        grace: SignedDuration::from_hours(24 * days),
     }
 }

@@ -78,6 +78,8 @@ pub(super) fn settings(dice: &Dice) -> anyhow::Result<Settings> {
         ("DILUX_WORKERS", dice.pick("1", &["2"])),
         ("DILUX_IDLE_POLL_MILLISECONDS", "300000"),
         ("DILUX_JOB_LEASE_SECONDS", dice.pick("90", &["30"])),
+        ("DILUX_RETENTION_GRACE_DAYS", dice.pick("0", &["0", "1"])),
+        ("DILUX_ORPHAN_HOURS", "24"),
     ];
     let lookup = |name: &str| {
         let found = pairs.iter().find(|(variable, _)| *variable == name);
@@ -139,13 +141,32 @@ async fn work(world: Arc<World>, role: Role, life: Life) {
         return;
     }
     match role {
-        Role::Scheduler => Scheduler::new(installation).run(life.shutdown).await,
+        Role::Scheduler => {
+            let keeper = Scheduler::new(installation.clone());
+            tokio::select! {
+                biased;
+                () = Scheduler::new(installation).run(life.shutdown) => {}
+                () = expire(&world, &keeper) => {}
+            }
+        }
         Role::Worker => {
             let drivers = Arc::new(drivers(&world, &life.process));
             Processor::new(installation, drivers)
                 .with_tuning(tuning())
                 .run(life.shutdown)
                 .await;
+        }
+    }
+}
+
+/// Carries out retention more often than its timer, so that a few days are enough.
+async fn expire(world: &World, scheduler: &Scheduler) {
+    loop {
+        let dice = &world.network.dice;
+        let pause = dice.span(Duration::from_mins(30), Duration::from_hours(2));
+        sleep(pause).await;
+        if let Err(error) = scheduler.expire().await {
+            tracing::info!(%error, "retention decided nothing");
         }
     }
 }
