@@ -13,9 +13,10 @@ pub use read::{ConfigProblem, ConfigProblems};
 pub use variable::{VARIABLES, Variable};
 
 use crate::dispatch::JobLimits;
-use crate::model::RetryRule;
+use crate::model::{RetryRule, TimeOfDay};
 use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, TableName};
+use crate::timer::{Timer, TimerRule};
 
 /// Which store to use, and how to sign in to it: said, never guessed.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +106,8 @@ pub struct WorkerSettings {
 /// How backups expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionSettings {
+    /// When it runs each day, UTC; `None` only when it is asked to.
+    pub at: Option<TimeOfDay>,
     /// Days between the announcement of a deletion and the deletion.
     pub grace_days: u32,
     /// Deletions of one run, at most.
@@ -151,6 +154,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Time between two looks for jobs whose doorbell got lost.
     pub sweep: Duration,
+    /// Time between two looks of the health monitor.
+    pub health: Duration,
     /// How many jobs run at once.
     pub limits: JobLimits,
     /// How backups expire.
@@ -179,6 +184,15 @@ impl Settings {
     /// Reads the settings from `lookup`, which answers the value of a variable.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         read::settings(lookup)
+    }
+
+    /// When a timer is due; `None` when it is switched off.
+    pub fn timer_rule(&self, timer: Timer) -> Option<TimerRule> {
+        match timer {
+            Timer::Planning => Some(TimerRule::every(self.tick)),
+            Timer::Retention => self.retention.at.map(TimerRule::daily),
+            Timer::Health => Some(TimerRule::every(self.health)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod crash;
 pub mod dispatch;
 pub mod error;
 pub mod expiry;
+pub mod health;
 pub mod installation;
 pub mod model;
 pub mod random;
@@ -22,6 +23,7 @@ pub mod secret;
 pub mod service;
 pub mod storage;
 pub mod telemetry;
+pub mod timer;
 pub mod transfer;
 
 pub use error::{Error, Result};

@@ -10,6 +10,7 @@ mod database_states;
 mod databases;
 mod dead_letters;
 mod engines;
+mod health;
 mod jobs;
 mod keys;
 mod places;
@@ -22,6 +23,7 @@ mod schedule_state;
 mod settings;
 mod settle;
 mod timeline;
+mod timers;
 
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ pub use audit::AuditRepository;
 pub use backups::{BackupFilter, BackupRepository};
 pub use collection::{Collection, DamagedRow, Listing, Version, Versioned};
 pub use databases::DatabaseRow;
+pub use health::HealthRepository;
 pub use jobs::{Booking, JobRepository};
 pub use keys::{day_of, inverted_ticks};
 pub use places::PlaceRepository;
@@ -42,6 +45,7 @@ use crate::model::{
     PolicyId, Removal,
 };
 use crate::storage::{StorageResult, TableName, TableStore};
+use crate::timer::{Timer, TimerState};
 
 /// Names of the tables. The first two are settings of the Python product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,10 @@ pub struct Repositories {
     pub dead_letters: Collection<DeadLetter, DeadLetterId>,
     /// Removals under way, by engine.
     pub removals: Collection<Removal, EngineId>,
+    /// Timers by name.
+    pub timers: Collection<TimerState, Timer>,
+    /// The newest report of the health monitor.
+    pub health: HealthRepository,
     /// Places of running jobs.
     pub places: PlaceRepository,
     /// Jobs.
@@ -104,6 +112,8 @@ impl Repositories {
             states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
             dead_letters: Collection::new(tables.clone(), fixed("deadletters"), "dead_letter"),
             removals: Collection::new(tables.clone(), fixed("removals"), "engine"),
+            timers: Collection::new(tables.clone(), fixed("timers"), "timer"),
+            health: HealthRepository::new(tables.clone(), fixed("healthreports")),
             places: PlaceRepository::new(tables.clone(), fixed("places")),
             jobs: JobRepository::new(
                 tables.clone(),
@@ -138,6 +148,8 @@ impl Repositories {
             self.states.table(),
             self.dead_letters.table(),
             self.removals.table(),
+            self.timers.table(),
+            self.health.table(),
             self.places.table(),
         ];
         let others = self

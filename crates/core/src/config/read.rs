@@ -130,13 +130,7 @@ pub(super) fn settings(
     };
     let storage = stores::storage(&mut reader);
     let secrets = stores::secrets(&mut reader, storage.as_ref());
-    let token_file = reader.optional("DILUX_TOKEN_FILE").map_or_else(
-        || match &secrets {
-            Some(SecretSetting::Embedded { directory }) => directory.join("bootstrap-token"),
-            _ => PathBuf::from("bootstrap-token"),
-        },
-        PathBuf::from,
-    );
+    let token_file = token_file(&reader, secrets.as_ref());
     let names = names(&mut reader);
     let api_address = reader.parsed(
         "DILUX_API_ADDRESS",
@@ -145,6 +139,7 @@ pub(super) fn settings(
     );
     let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
     let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
+    let health_hours = reader.whole("DILUX_HEALTH_HOURS", 6, 1..=24);
     let retention = retention(&mut reader);
     let worker = worker(&mut reader);
     let limits = limits(&mut reader, &worker);
@@ -174,6 +169,7 @@ pub(super) fn settings(
         token_file,
         tick,
         sweep,
+        health: Duration::from_hours(health_hours.into()),
         limits,
         retention,
         worker,
@@ -183,6 +179,16 @@ pub(super) fn settings(
         log_format,
         environment,
     })
+}
+
+fn token_file(reader: &Reader<'_>, secrets: Option<&SecretSetting>) -> PathBuf {
+    reader.optional("DILUX_TOKEN_FILE").map_or_else(
+        || match secrets {
+            Some(SecretSetting::Embedded { directory }) => directory.join("bootstrap-token"),
+            _ => PathBuf::from("bootstrap-token"),
+        },
+        PathBuf::from,
+    )
 }
 
 struct Names {
@@ -206,8 +212,16 @@ fn names(reader: &mut Reader<'_>) -> Option<Names> {
 }
 
 fn retention(reader: &mut Reader<'_>) -> RetentionSettings {
+    let time = reader.optional("DILUX_RETENTION_TIME");
+    let time = time.as_deref().unwrap_or("02:00").trim();
+    let at = time.parse().ok();
+    if at.is_none() && time != "off" {
+        let rule = "must be a time of day, UTC, such as 02:00, or off";
+        reader.problem("DILUX_RETENTION_TIME", rule);
+    }
     let unregistered = reader.whole("DILUX_UNREGISTERED_GRACE_DAYS", 90, 0..=36_500);
     RetentionSettings {
+        at,
         grace_days: reader.whole("DILUX_RETENTION_GRACE_DAYS", 7, 0..=365),
         delete_budget: reader.whole("DILUX_RETENTION_DELETE_BUDGET", 1000, 0..=u32::MAX),
         minimum: reader.whole("DILUX_MINIMUM_REDUNDANCY", 2, 1..=1000),
@@ -282,85 +296,4 @@ fn log_format(reader: &mut Reader<'_>) -> LogFormat {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::super::{IdentitySetting, StorageSetting};
-    use super::*;
-
-    fn read(pairs: &[(&str, &str)]) -> Result<Settings, ConfigProblems> {
-        let map: HashMap<String, String> = pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        settings(&|name| map.get(name).cloned())
-    }
-
-    #[test]
-    fn nothing_set_means_the_embedded_store_in_data() {
-        let settings = read(&[]).unwrap();
-        assert_eq!(
-            settings.storage,
-            StorageSetting::Embedded {
-                directory: "./data".into()
-            }
-        );
-        assert_eq!(settings.api_address.to_string(), "127.0.0.1:7071");
-        assert_eq!(settings.token_file, PathBuf::from("./data/bootstrap-token"));
-    }
-
-    #[test]
-    fn every_problem_is_named_at_once_and_no_value_is_shown() {
-        let problems = read(&[
-            ("STORAGE_CONNECTION_STRING", "AccountKey=hunter2"),
-            ("STORAGE_ACCOUNT_NAME", "acc"),
-            ("DILUX_WORKERS", "many"),
-            ("DILUX_JOB_LEASE_SECONDS", "1"),
-        ])
-        .unwrap_err();
-        let text = problems.to_string();
-        for expected in [
-            "STORAGE_CONNECTION_STRING",
-            "DILUX_WORKERS",
-            "DILUX_JOB_LEASE_SECONDS",
-        ] {
-            assert!(text.contains(expected), "{text}");
-        }
-        assert!(!text.contains("hunter2"));
-    }
-
-    #[test]
-    fn azure_without_a_place_for_secrets_is_refused() {
-        let problems =
-            read(&[("STORAGE_CONNECTION_STRING", "UseDevelopmentStorage=true")]).unwrap_err();
-        assert!(problems.to_string().contains("DILUX_SECRETS_DIRECTORY"));
-    }
-
-    #[test]
-    fn an_identity_is_said_and_never_guessed() {
-        let base = [
-            ("STORAGE_ACCOUNT_NAME", "acc"),
-            ("STORAGE_BLOB_ENDPOINT", "https://acc.blob.core.windows.net"),
-            (
-                "STORAGE_QUEUE_ENDPOINT",
-                "https://acc.queue.core.windows.net",
-            ),
-            (
-                "STORAGE_TABLE_ENDPOINT",
-                "https://acc.table.core.windows.net",
-            ),
-            ("KEY_VAULT_NAME", "vault"),
-        ];
-        assert!(read(&base).is_err());
-        let mut with = base.to_vec();
-        with.push(("DILUX_STORAGE_IDENTITY", "workload"));
-        let settings = read(&with).unwrap();
-        assert!(matches!(
-            settings.storage,
-            StorageSetting::Identity {
-                identity: IdentitySetting::Workload,
-                ..
-            }
-        ));
-    }
-}
+mod tests;

@@ -117,6 +117,17 @@ pub const VARIABLES: &[Variable] = &[
         "Time between two looks for jobs whose queue message got lost.",
     ),
     variable(
+        "DILUX_RETENTION_TIME",
+        "02:00",
+        "Time of day, UTC, at which retention runs; `off`: only when somebody runs `dilux retention \
+         run`.",
+    ),
+    variable(
+        "DILUX_HEALTH_HOURS",
+        "6",
+        "Hours between two looks of the health monitor, 1–24.",
+    ),
+    variable(
         "DILUX_RETENTION_GRACE_DAYS",
         "7",
         "How long an expired backup may still be taken back before it is deleted; at most 365.",

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use super::holdings::{Holding, Holdings, MANIFESTS};
 use super::registry::{Followed, Registry};
@@ -64,16 +65,28 @@ impl Expiry {
     /// Carries out retention for every database. An error means that storage did not answer, or
     /// that a clock is wrong; what was decided before stands.
     pub async fn run(&self) -> Result<ExpiryReport> {
+        let never = CancellationToken::new();
+        let report = self.run_until(&never).await?;
+        Ok(report.unwrap_or_default())
+    }
+
+    /// The same, but ended by `stop`, wherever it is: the next run goes on from there, and may
+    /// begin at once. Gives no report then.
+    pub async fn run_until(&self, stop: &CancellationToken) -> Result<Option<ExpiryReport>> {
         let now = self.trusted_time().await?;
         let runner = uuid_text(&*self.installation.random);
         let states = &self.installation.repositories.retention;
         if !states.take_run(&runner, now, RUN_LIFE).await? {
-            return Ok(ExpiryReport {
+            return Ok(Some(ExpiryReport {
                 is_elsewhere: true,
                 ..ExpiryReport::default()
-            });
+            }));
         }
-        let outcome = self.run_as(&runner, now).await;
+        let outcome = tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(None),
+            outcome = self.run_as(&runner, now) => outcome.map(Some),
+        };
         let ended = self.installation.clock.now();
         if let Err(error) = states.end_run(&runner, ended).await {
             tracing::warn!(%error, "the next run of retention has to wait some minutes");

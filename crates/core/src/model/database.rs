@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::engine::key_vault_text;
 use super::{
-    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, EngineId, InvalidName, Label,
-    PolicyId, UserName,
+    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, Engine, EngineId, InvalidName,
+    Label, PolicyId, UserName,
 };
 use crate::secret::SecretName;
 
@@ -96,5 +96,14 @@ impl Database {
     /// The name under which the secret store keeps this database's secret.
     pub fn secret_name(id: &DatabaseId) -> String {
         format!("dilux-db-{}", key_vault_text(id.as_str()))
+    }
+
+    /// The policy that it names, by itself or through its engine; `None` where neither names one,
+    /// and the default one applies.
+    pub fn policy_named<'a>(&'a self, engine: Option<&'a Engine>) -> Option<&'a PolicyId> {
+        match &self.policy {
+            PolicySource::Own(id) => Some(id),
+            PolicySource::Engine => engine.and_then(|engine| engine.policy_id.as_ref()),
+        }
     }
 }

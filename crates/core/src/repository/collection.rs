@@ -8,8 +8,8 @@ use super::row::{Row, RowReader, RowWriter};
 use super::rows::Rows;
 use super::settle::write_settled;
 use crate::storage::{
-    Condition, Continuation, ETag, EntityKey, Filter, Query, StorageError, StorageErrorKind,
-    StorageResult, StoredEntity, TableName, TableOperation, TableStore,
+    Comparison, Condition, Continuation, ETag, EntityKey, Filter, Property, Query, StorageError,
+    StorageErrorKind, StorageResult, StoredEntity, TableName, TableOperation, TableStore, Value,
 };
 
 /// Version of a stored thing.
@@ -164,6 +164,21 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
             listing.add(&self.table, row);
         }
         Ok((listing, page.next))
+    }
+
+    /// Reads those from `first` to `last` in key order, both included.
+    pub async fn between(&self, first: &I, last: &I) -> StorageResult<Listing<Versioned<T>>> {
+        let bound = |comparison, id: &I| {
+            Filter::compare(Property::RowKey, comparison, Value::String(id.to_string()))
+        };
+        let filter = Filter::partition(self.partition)
+            .and(bound(Comparison::GreaterOrEqual, first))
+            .and(bound(Comparison::LessOrEqual, last));
+        let query = Query {
+            filter: Some(filter),
+            ..Query::default()
+        };
+        list_rows(&*self.tables, &self.table, query).await
     }
 
     /// Creates one; `AlreadyExists` when its id is taken.

@@ -142,18 +142,30 @@ impl JobRepository {
 
     /// Every job that is not over. Tidies entries whose job is over or was never written.
     pub async fn active(&self, now: Timestamp) -> StorageResult<Vec<Versioned<Job>>> {
+        let mut found = Vec::new();
+        self.for_each_active(now, |job| found.push(job)).await?;
+        Ok(found)
+    }
+
+    /// Shows `visit` every job that is not over, one at a time; gives the ids of those that cannot
+    /// be decoded. Tidies entries whose job is over or was never written.
+    pub async fn for_each_active(
+        &self,
+        now: Timestamp,
+        mut visit: impl FnMut(Versioned<Job>) + Send,
+    ) -> StorageResult<Vec<JobId>> {
         let query = Query {
             filter: Some(Filter::partition(ACTIVE)),
             ..Query::default()
         };
         let mut rows = Rows::new(&*self.tables, &self.by_day.table, query);
-        let mut found = Vec::new();
+        let mut damaged = Vec::new();
         while let Some(row) = rows.next().await? {
             let Ok(id) = row.entity.key.row.parse::<JobId>() else {
                 continue;
             };
             match self.get(&id).await {
-                Ok(Some(job)) if !job.value.is_terminal() => found.push(job),
+                Ok(Some(job)) if !job.value.is_terminal() => visit(job),
                 Ok(Some(_)) => self.forget_active(&id).await?,
                 Ok(None) if now.duration_since(row.timestamp) > ORPHAN_AGE => {
                     self.forget_active(&id).await?;
@@ -161,11 +173,12 @@ impl JobRepository {
                 Ok(None) => {}
                 Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                     tracing::error!(%error, job.id = %id, "job row cannot be decoded");
+                    damaged.push(id);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(found)
+        Ok(damaged)
     }
 
     /// Up to `most` jobs, newest first from after `from`, and where the next page starts.

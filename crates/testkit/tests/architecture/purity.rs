@@ -1,5 +1,5 @@
-//! `core::model`, `schedule` and `retention` know no I/O, no clock, no vendor and no port: checked
-//! on the parsed source, so that grouped imports, full paths and `super` count alike.
+//! `core::model`, `schedule`, `retention` and `timer` know no I/O, no clock, no vendor and no port:
+//! checked on the parsed source, so that grouped imports, full paths and `super` count alike.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use syn::visit::Visit;
 use crate::workspace::{dependencies, root, toml_file};
 
 /// The pure modules of `dilux-core`.
-const PURE: &[&str] = &["model", "schedule", "retention"];
+const PURE: &[&str] = &["model", "schedule", "retention", "timer"];
 
 /// The dependencies of `dilux-core` that only compute.
 const PURE_CRATES: &[&str] = &[
