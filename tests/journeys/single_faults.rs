@@ -42,6 +42,8 @@ impl Rig {
         }
         home.set("STORAGE_CONNECTION_STRING", proxy.connection_string());
         home.set("DILUX_TICK_SECONDS", "1");
+        // It would come into the lives of one minute of the day.
+        home.set("DILUX_RETENTION_TIME", "off");
         let sample = Sample::postgresql().unwrap();
         let (api, client) = home.start_api().await.unwrap();
         let services = [

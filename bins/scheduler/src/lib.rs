@@ -1,46 +1,70 @@
-//! The planning service: reconciles what policies owe with what is booked.
+//! The planning service: reconciles what policies owe with what is booked, and keeps the timers.
 //!
 //! Any number of schedulers may run: a job's id is a hash of what it is for, and booking is
-//! insert-if-absent, so the same slot is booked once.
+//! insert-if-absent, so the same slot is booked once; a slot of a timer is run by one of them.
 
 mod catalogue;
 mod expire;
 mod plan;
 mod tick;
+mod timers;
 
 use std::time::Duration;
 
 use dilux_core::installation::Installation;
-use jiff::Timestamp;
+use dilux_core::random::uuid_text;
+use dilux_core::timer::{Timer, TimerRule};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use tick::TickReport;
+pub use timers::TimerLook;
 
 /// How long a bell may stay unheard beyond a lease before it is rung again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The scheduler of an installation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scheduler {
     installation: Installation,
+    /// Tells schedulers apart.
+    name: String,
 }
 
 impl Scheduler {
     /// A scheduler.
     pub fn new(installation: Installation) -> Self {
-        Self { installation }
+        let name = uuid_text(&*installation.random);
+        Self { installation, name }
     }
 
-    /// Ticks at once, then on every whole multiple of the period, and sweeps in between, until
-    /// `shutdown`.
+    /// Ticks at once, then on every whole multiple of the period, sweeps in between, and keeps the
+    /// timers, until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
+        // Dropped with this future, and its tasks with it.
+        let mut timers = JoinSet::new();
+        for timer in Timer::SHARED {
+            let (scheduler, stop) = (self.clone(), shutdown.clone());
+            timers.spawn(async move { scheduler.keep_timer(timer, &stop).await });
+        }
+        self.keep_planning(&shutdown).await;
+        while let Some(ended) = timers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a timer ended before its time");
+            }
+        }
+        tracing::info!("scheduler has stopped");
+    }
+
+    async fn keep_planning(&self, shutdown: &CancellationToken) {
         let settings = self.installation.settings.clone();
+        let rule = TimerRule::every(settings.tick);
         tracing::info!(tick.seconds = settings.tick.as_secs(), "scheduler is ready");
         let mut next_tick = self.installation.clock.now();
         loop {
             if self.installation.clock.now() >= next_tick {
                 self.tick_and_log().await;
-                next_tick = next_multiple(self.installation.clock.now(), settings.tick);
+                next_tick = rule.next(self.installation.clock.now());
             }
             self.sweep_and_log().await;
             let until_tick = next_tick.duration_since(self.installation.clock.now());
@@ -51,18 +75,21 @@ impl Scheduler {
                 () = tokio::time::sleep(until_tick.min(settings.sweep)) => {}
             }
         }
-        tracing::info!("scheduler has stopped");
     }
 
     async fn tick_and_log(&self) {
+        let started_at = self.installation.clock.now();
         match self.tick().await {
-            Ok(report) => tracing::info!(
-                databases = report.databases,
-                booked = report.booked,
-                failed = report.failed,
-                damaged = report.damaged,
-                "tick is done"
-            ),
+            Ok(report) => {
+                tracing::info!(
+                    databases = report.databases,
+                    booked = report.booked,
+                    failed = report.failed,
+                    damaged = report.damaged,
+                    "tick is done"
+                );
+                self.note_tick(started_at, report.to_string()).await;
+            }
             Err(error) => {
                 tracing::error!(%error, "tick decided nothing: storage does not answer");
             }
@@ -76,31 +103,5 @@ impl Scheduler {
             Ok(rung) => tracing::info!(jobs = rung, "rang again for jobs that nobody had heard"),
             Err(error) => tracing::error!(%error, "sweep is skipped: storage does not answer"),
         }
-    }
-}
-
-/// The first whole multiple of `period` since 1970 after `now`: quarter hours for 15 minutes.
-fn next_multiple(now: Timestamp, period: Duration) -> Timestamp {
-    let period = i64::try_from(period.as_secs()).unwrap_or(i64::MAX).max(1);
-    let next = (now.as_second().div_euclid(period) + 1).saturating_mul(period);
-    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_fall_on_quarter_hours() {
-        let quarter = Duration::from_mins(15);
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        assert_eq!(
-            next_multiple(at("2026-03-01T10:07:00Z"), quarter),
-            at("2026-03-01T10:15:00Z")
-        );
-        assert_eq!(
-            next_multiple(at("2026-03-01T10:15:00Z"), quarter),
-            at("2026-03-01T10:30:00Z")
-        );
     }
 }

@@ -2,6 +2,7 @@
 //! others. A page costs one read of databases and a few of their states, however many there are.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use dilux_core::Result;
 use dilux_core::model::{Database, DatabaseId};
@@ -28,6 +29,17 @@ pub struct TickReport {
     pub failed: usize,
     /// Rows that could not be decoded.
     pub damaged: usize,
+}
+
+impl fmt::Display for TickReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} databases looked at, {} jobs booked, {} databases cannot be planned, {} rows \
+             damaged",
+            self.databases, self.booked, self.failed, self.damaged
+        )
+    }
 }
 
 impl Scheduler {

@@ -2,5 +2,7 @@
 #![cfg(test)]
 
 mod acceptance;
+mod faults;
 mod tick;
+mod timers;
 mod world;

@@ -14,7 +14,7 @@ use dilux_core::model::{
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::repository::Miss;
 use dilux_core::schedule::TierState;
-use dilux_core::storage::{Profile, open};
+use dilux_core::storage::{Profile, Storage, open};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_scheduler::{Scheduler, TickReport};
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,11 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn world_at(now: &str) -> World {
+    world_with(now, &[]).await
+}
+
+/// An installation at this time with these settings.
+pub(crate) async fn world_with(now: &str, wishes: &[(&str, &str)]) -> World {
     // Months are simulated here: memory instead of a disk that is asked to sync each write.
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
@@ -41,8 +46,13 @@ pub(crate) async fn world_at(now: &str) -> World {
     };
     let directory = directory.unwrap();
     let store = format!("file://{}", directory.path().display());
-    let settings =
-        Settings::read(&|name| (name == "STORAGE_CONNECTION_STRING").then(|| store.clone()));
+    let settings = Settings::read(&|name| {
+        let mut wishes = wishes.iter();
+        let wish = wishes.find(|(variable, _)| *variable == name);
+        let is_store = name == "STORAGE_CONNECTION_STRING";
+        wish.map(|(_, value)| (*value).to_owned())
+            .or_else(|| is_store.then(|| store.clone()))
+    });
     let settings = settings.unwrap();
     let clock = Arc::new(ManualClock::new(now.parse().unwrap()));
     let shared: SharedClock = clock.clone();
@@ -117,6 +127,13 @@ impl World {
         policy.updated_at = self.clock.now();
         change(&mut policy);
         policies.insert(policy).await.unwrap();
+    }
+
+    /// The same installation over these stores.
+    pub(crate) fn over(&self, storage: Storage) -> Installation {
+        let known = &self.installation;
+        let (clock, random) = (known.clock.clone(), known.random.clone());
+        Installation::new(known.settings.clone(), storage, clock, random)
     }
 
     pub(crate) fn scheduler(&self) -> Scheduler {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dilux_core::config::Settings;
+use dilux_core::expiry::Expiry;
 use dilux_core::model::EngineType;
 use dilux_core::storage::RetryPolicy;
 use dilux_drivers::{Driver, Drivers, Tools};
@@ -142,11 +143,11 @@ async fn work(world: Arc<World>, role: Role, life: Life) {
     }
     match role {
         Role::Scheduler => {
-            let keeper = Scheduler::new(installation.clone());
+            let expiry = Expiry::new(installation.clone());
             tokio::select! {
                 biased;
                 () = Scheduler::new(installation).run(life.shutdown) => {}
-                () = expire(&world, &keeper) => {}
+                () = expire(&world, &expiry) => {}
             }
         }
         Role::Worker => {
@@ -159,13 +160,13 @@ async fn work(world: Arc<World>, role: Role, life: Life) {
     }
 }
 
-/// Carries out retention more often than its timer, so that a few days are enough.
-async fn expire(world: &World, scheduler: &Scheduler) {
+/// Carries out retention beside its timer and more often, so that a few days are enough.
+async fn expire(world: &World, expiry: &Expiry) {
     loop {
         let dice = &world.network.dice;
         let pause = dice.span(Duration::from_mins(30), Duration::from_hours(2));
         sleep(pause).await;
-        if let Err(error) = scheduler.expire().await {
+        if let Err(error) = expiry.run().await {
             tracing::info!(%error, "retention decided nothing");
         }
     }
