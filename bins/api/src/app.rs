@@ -9,6 +9,7 @@ mod dead_letters;
 mod discovery;
 mod downloads;
 mod engines;
+mod health;
 mod jobs;
 mod policies;
 mod readiness;
@@ -35,6 +36,7 @@ pub(crate) use dead_letters::DeadLetters;
 pub(crate) use discovery::{Discovery, FoundDatabase, Import};
 pub(crate) use downloads::{BackupData, Link};
 pub(crate) use engines::{EnginePage, EngineUpdate, EngineView, RemovalPreview};
+pub(crate) use health::HealthView;
 pub(crate) use jobs::{JobPage, Started};
 
 use crate::context::Context;

@@ -11,6 +11,7 @@ pub(crate) mod backup;
 pub(crate) mod database;
 pub(crate) mod dead_letter;
 pub(crate) mod engine;
+pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod policy;
 pub(crate) mod retention;

@@ -1,4 +1,4 @@
-//! The service itself: alive, ready, which version.
+//! The service itself: alive, ready, which version; and the health of the installation.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,6 +7,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::Answer;
+use crate::wire::health::HealthOverview;
 use crate::wire::system::{Health, Ready, Version};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -19,6 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(get_version))
         .routes(routes!(get_readiness))
+        .routes(routes!(get_health_report))
 }
 
 /// Whether the process lives. The only route without a token.
@@ -56,4 +58,13 @@ async fn get_version(State(app): State<App>) -> Json<Version> {
 async fn get_readiness(State(app): State<App>) -> Answer<Json<Ready>> {
     app.check_stores().await?;
     Ok(Json(Ready { status: "ready" }))
+}
+
+/// The health of the installation, as the health monitor last saw it, and whether schedulers live.
+#[utoipa::path(
+    get, path = "/api/health/report", tag = "system",
+    responses((status = 200, body = HealthOverview))
+)]
+async fn get_health_report(State(app): State<App>) -> Answer<Json<HealthOverview>> {
+    Ok(Json(HealthOverview::from(&app.view_health().await?)))
 }

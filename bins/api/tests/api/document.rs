@@ -7,6 +7,7 @@ use serde_json::Value;
 
 const ROUTES: &[&str] = &[
     "GET /api/health",
+    "GET /api/health/report",
     "GET /api/version",
     "GET /api/ready",
     "GET /api/engines",

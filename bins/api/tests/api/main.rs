@@ -15,6 +15,7 @@ mod downloads;
 mod engines;
 mod engines_changed;
 mod faults;
+mod health;
 mod jobs;
 mod jobs_watched;
 mod policies;
