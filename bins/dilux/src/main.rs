@@ -3,6 +3,7 @@
 mod doctor;
 mod rebuild;
 mod retention;
+mod schedule;
 mod try_out;
 mod up;
 
@@ -29,6 +30,8 @@ enum Command {
     RebuildCatalog(rebuild::Arguments),
     /// Say which backups stay and which go, and take deletions back.
     Retention(retention::Arguments),
+    /// Say when a database is backed up next, and what became of its last slots.
+    Schedule(schedule::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi,
 }
@@ -46,6 +49,7 @@ fn main() -> anyhow::Result<()> {
             Command::Try(arguments) => try_out::run(arguments).await,
             Command::RebuildCatalog(arguments) => rebuild::run(arguments).await,
             Command::Retention(arguments) => retention::run(arguments).await,
+            Command::Schedule(arguments) => schedule::run(arguments).await,
             Command::Openapi => openapi(),
         }
     })

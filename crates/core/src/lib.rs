@@ -24,6 +24,7 @@ pub mod service;
 pub mod storage;
 pub mod telemetry;
 pub mod timer;
+pub mod timetable;
 pub mod transfer;
 
 pub use error::{Error, Result};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use dilux_core::model::{
     AuditAction, AuditResourceType, CredentialSource, Database, DatabaseId, DatabaseName, Engine,
-    EngineId, PolicySource, RpoMinutes, Work,
+    EngineId, PolicyId, PolicySource, RpoMinutes, Work,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::schedule::DEFAULT_POLICY;
@@ -45,13 +45,8 @@ pub(crate) struct DatabasePage {
 
 /// The policy that a database follows, by itself or through its engine.
 pub(crate) fn effective_policy<'a>(database: &'a Database, engine: &'a Engine) -> &'a str {
-    match &database.policy {
-        PolicySource::Own(id) => id.as_str(),
-        PolicySource::Engine => engine
-            .policy_id
-            .as_ref()
-            .map_or(DEFAULT_POLICY, |id| id.as_str()),
-    }
+    let named = database.policy_named(Some(engine));
+    named.map_or(DEFAULT_POLICY, PolicyId::as_str)
 }
 
 /// An entry of the audit log about a database.

@@ -1,8 +1,8 @@
 //! Schedules on the wire: what comes next, and what became of the last slots.
 
-use dilux_core::model::{self, BackupPolicy, PolicyZone};
-use dilux_core::repository::Miss;
-use dilux_core::schedule::{Run, TierState};
+use dilux_core::model::{BackupPolicy, PolicyZone};
+use dilux_core::schedule::Run;
+use dilux_core::timetable::{TierTimetable, Timetable};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -130,18 +130,8 @@ pub(crate) struct Schedule {
     missed: Vec<MissedSlots>,
 }
 
-/// What a schedule is shown from.
-pub(crate) struct ScheduleView {
-    pub(crate) database: model::Database,
-    pub(crate) policy: BackupPolicy,
-    pub(crate) policy_note: Option<String>,
-    pub(crate) runs: Vec<Run>,
-    pub(crate) tiers: Vec<(model::Tier, Vec<Timestamp>, Option<TierState>)>,
-    pub(crate) misses: Vec<Miss>,
-}
-
-impl From<&ScheduleView> for Schedule {
-    fn from(view: &ScheduleView) -> Self {
+impl From<&Timetable> for Schedule {
+    fn from(view: &Timetable) -> Self {
         let zone = view.policy.timing.zone();
         let tiers = view.tiers.iter();
         let missed = view.misses.iter().map(|miss| MissedSlots {
@@ -163,26 +153,22 @@ impl From<&ScheduleView> for Schedule {
                 .map(|run| ComingRun::new(run, zone))
                 .collect(),
             tiers: tiers
-                .map(|(tier, next, state)| tier_schedule(&view.policy, *tier, next, state.as_ref()))
+                .map(|tier| tier_schedule(&view.policy, tier))
                 .collect(),
             missed: missed.collect(),
         }
     }
 }
 
-fn tier_schedule(
-    policy: &BackupPolicy,
-    tier: model::Tier,
-    next: &[Timestamp],
-    state: Option<&TierState>,
-) -> TierSchedule {
+fn tier_schedule(policy: &BackupPolicy, told: &TierTimetable) -> TierSchedule {
+    let state = told.state.as_ref();
     let zone = policy.timing.zone();
     let instant = |at: Timestamp| Instant::new(at, zone);
     let job = state.and_then(|state| state.job.as_ref());
     TierSchedule {
-        tier: tier.to_string(),
-        enabled: policy.rule(tier).is_some(),
-        next: next.iter().copied().map(instant).collect(),
+        tier: told.tier.to_string(),
+        enabled: policy.rule(told.tier).is_some(),
+        next: told.next.iter().copied().map(instant).collect(),
         last_slot: state.map(|state| instant(state.last_slot)),
         last_job_id: job.map(|job| job.id.to_string()),
         last_outcome: state
