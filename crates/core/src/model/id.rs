@@ -199,6 +199,8 @@ impl BackupId {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
     use super::*;
 
     #[test]
@@ -218,9 +220,20 @@ mod tests {
         assert_eq!(JobId::derive(&database, "x").database(), Some(database));
     }
 
+    /// Other bytes at each call.
+    #[derive(Debug, Default)]
+    struct Counter(AtomicU8);
+
+    impl Random for Counter {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
     #[test]
     fn the_id_of_a_policy_is_the_slug_of_its_name() {
-        let id = |name: &str| PolicyId::of(&name.parse().unwrap(), &crate::random::SystemRandom);
+        let counter = Counter::default();
+        let id = |name: &str| PolicyId::of(&name.parse().unwrap(), &counter);
         for (name, slug) in [
             ("Nightly Archive", "nightly-archive"),
             ("weekly ONLY!", "weekly-only"),
