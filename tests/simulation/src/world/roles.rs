@@ -164,7 +164,7 @@ async fn work(world: Arc<World>, role: Role, life: Life) {
 async fn expire(world: &World, expiry: &Expiry) {
     loop {
         let dice = &world.network.dice;
-        let pause = dice.span(Duration::from_mins(30), Duration::from_hours(2));
+        let pause = dice.span(Duration::from_hours(1), Duration::from_hours(6));
         sleep(pause).await;
         if let Err(error) = expiry.run().await {
             tracing::info!(%error, "retention decided nothing");
