@@ -62,14 +62,20 @@ impl Processor {
         Ok(claim.map_or(Entry::Taken, |claim| Entry::Claimed(Box::new(claim))))
     }
 
+    /// Claims a job that has a place, which is given back when somebody else was faster.
     async fn claim(&self, job: Versioned<Job>) -> StorageResult<Option<Claim>> {
+        let (id, epoch) = (job.value.id.clone(), job.value.epoch + 1);
         let claimant = Claimant {
             jobs: &self.installation.repositories.jobs,
             clock: &self.installation.clock,
             worker: &self.worker,
             lease: self.lease(),
         };
-        Claim::take(claimant, job).await
+        let claim = Claim::take(claimant, job).await?;
+        if claim.is_none() {
+            self.installation.dispatcher.forgo(&id, epoch).await?;
+        }
+        Ok(claim)
     }
 
     /// The engine that a job loads: its database's, or the target of a restore. `None` when it is

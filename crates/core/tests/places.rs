@@ -168,6 +168,44 @@ async fn the_place_of_a_dead_worker_ends_with_its_lease_and_not_before() {
     );
 }
 
+/// What a worker leaves behind that comes too late to claim `job`: whether a place is taken.
+async fn leftover_of_a_late_worker(world: &World, job: &Job, engine: &Engine) -> bool {
+    let dispatcher = &world.installation.dispatcher;
+    assert!(dispatcher.admit(job, Some(engine)).await.unwrap());
+    dispatcher.forgo(&job.id, job.epoch + 1).await.unwrap();
+    let (places, _) = world.installation.repositories.places.load().await.unwrap();
+    places.unwrap().taken() == 1
+}
+
+#[tokio::test]
+async fn a_place_whose_claim_is_lost_goes_unless_it_is_still_somebodys() {
+    let world = world().await;
+    let engine = world.engine("small", Some(1));
+    let dispatcher = &world.installation.dispatcher;
+    let jobs = &world.installation.repositories.jobs;
+    let job = world.backup("1", Trigger::Manual);
+    dispatcher.dispatch(job.clone()).await.unwrap();
+    assert!(
+        leftover_of_a_late_worker(&world, &job, &engine).await,
+        "the claim may still be won by somebody who shares the place"
+    );
+    let stored = jobs.get(&job.id).await.unwrap().unwrap();
+    let now = world.clock.now();
+    let claimed = stored.value.claim("winner".parse().unwrap(), now, LEASE);
+    let running = jobs
+        .update(claimed.unwrap(), &stored.version)
+        .await
+        .unwrap();
+    assert!(
+        leftover_of_a_late_worker(&world, &job, &engine).await,
+        "the place is the winner's"
+    );
+    let done = running.value.complete(now).unwrap();
+    jobs.update(done, &running.version).await.unwrap();
+    dispatcher.release(&job.id, 1).await.unwrap();
+    assert!(!leftover_of_a_late_worker(&world, &job, &engine).await);
+}
+
 #[tokio::test]
 async fn whoever_leaves_rings_for_the_most_urgent_that_waits() {
     let world = world().await;

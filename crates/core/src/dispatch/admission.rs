@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Dispatcher;
 use super::places::{Applicant, PlaceRule, Places};
 use crate::crash;
-use crate::model::{Engine, Job, JobId, MaxJobs};
+use crate::model::{Engine, Job, JobId, JobState, MaxJobs};
 use crate::repository::Versioned;
 use crate::storage::{StorageErrorKind, StorageResult};
 
@@ -63,6 +63,16 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// Gives a place back whose claim was lost to somebody else, or to the job's end. It stays
+    /// while the winner of that very claim runs, and while the claim may still be won.
+    pub async fn forgo(&self, job: &JobId, epoch: u64) -> StorageResult<()> {
+        let found = self.jobs.get(job).await?;
+        if found.is_some_and(|found| needs_place(&found.value, epoch)) {
+            return Ok(());
+        }
+        self.release(job, epoch).await
     }
 
     /// The places, counted anew from the jobs that run where their row is damaged.
@@ -132,6 +142,12 @@ impl Dispatcher {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether the claim `epoch` of a job is held, or may still be won.
+fn needs_place(job: &Job, epoch: u64) -> bool {
+    let is_running = matches!(job.state, JobState::Running { .. });
+    !job.is_terminal() && (job.epoch < epoch || (job.epoch == epoch && is_running))
 }
 
 fn lease_until(job: &Versioned<Job>, now: Timestamp) -> Option<Timestamp> {
