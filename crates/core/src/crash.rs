@@ -1,10 +1,10 @@
-//! Named points at which a test may kill this process as `kill -9` would.
+//! Named points at which a test may kill this process as `kill -9` would, or stop it as
+//! `kill -STOP` would.
 //!
 //! Compiled into debug builds only; in a release build a point is nothing.
 
-/// The variable that names where to die: `point` or `point:n` for the n-th time it is reached.
 #[cfg(debug_assertions)]
-const VARIABLE: &str = "DILUX_CRASH_AT";
+mod trap;
 
 /// The points that a processor passes in a backup, in their order.
 pub const POINTS: &[&str] = &[
@@ -63,37 +63,35 @@ pub const EXPIRY_POINTS: &[&str] = &[
     "after-deletion-finished",
 ];
 
-/// Dies here, when the environment says so.
+/// Dies or stops here, when the environment says so.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
-    static HITS: AtomicU64 = AtomicU64::new(0);
-
     debug_assert!(
         [POINTS, OTHER_POINTS, EXPIRY_POINTS]
             .iter()
             .any(|points| points.contains(&name)),
         "{name} is not a registered crash point"
     );
-    #[expect(clippy::disallowed_methods, reason = "a test hook, not a setting")]
-    let wanted = WANTED.get_or_init(|| {
-        let text = std::env::var(VARIABLE).ok()?;
-        let (point, hit) = text.split_once(':').unwrap_or((&text, "1"));
-        Some((point.to_owned(), hit.parse().ok()?))
-    });
-    if let Some((point, hit)) = wanted
-        && point == name
-        && HITS.fetch_add(1, Ordering::SeqCst) + 1 == *hit
-    {
-        let killed =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        tracing::error!(?killed, "crash point was reached");
-    }
+    trap::pass(name);
 }
 
-/// Dies here, when the environment says so: never, in a release build.
+/// Does nothing: this is a release build.
 #[cfg(not(debug_assertions))]
 pub const fn point(_name: &str) {}
+
+/// Keeps this process from stopping at a point until the guard is dropped: a process that stood
+/// still while it holds a lock would hold up everybody else as well. Nothing in a release build.
+#[cfg(debug_assertions)]
+pub(crate) fn hold_pauses() -> impl Drop {
+    trap::hold_pauses()
+}
+
+/// A guard of nothing: this is a release build.
+#[cfg(not(debug_assertions))]
+pub(crate) fn hold_pauses() -> impl Drop {
+    struct Nothing;
+    impl Drop for Nothing {
+        fn drop(&mut self) {}
+    }
+    Nothing
+}

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::directory;
 use super::fault::Fault;
+use crate::crash;
 use crate::storage::StorageErrorKind;
 
 /// How long a write waits for the writes of other processes.
@@ -122,6 +123,7 @@ impl Database {
                 Durability::Durable => &mut writer.durable,
                 Durability::Relaxed => &mut writer.relaxed,
             };
+            let _moves_on = crash::hold_pauses();
             // A transaction that reads first and writes later could fail at once when another
             // process writes in between, whatever the timeout.
             let transaction =
