@@ -1,15 +1,11 @@
 //! The tables are lost, the backups are not: the catalogue comes back from the manifests alone.
 #![cfg(test)]
 
-use std::collections::BTreeMap;
-
 use dilux_core::catalog::Rebuild;
 use dilux_core::installation::Installation;
 use dilux_core::model::{BackupWork, EngineType, Job, JobId, JobOwner, Tier, Trigger, Work};
-use dilux_core::storage::{
-    BlobName, Condition, EntityKey, PutOptions, Query, TableName, TableOperation, Value as Property,
-};
-use dilux_journeys::{Client, Home, Sample, StoreKind, text};
+use dilux_core::storage::{BlobName, PutOptions};
+use dilux_journeys::{Client, Home, Rows, Sample, StoreKind, lose, rows, text};
 use serde_json::{Value, json};
 
 /// What is rebuilt to the byte. Job rows come back as their manifests tell them.
@@ -19,36 +15,6 @@ const TABLES: [&str; 4] = [
     "databasestates",
     "schedulestate",
 ];
-
-type Rows = BTreeMap<EntityKey, BTreeMap<String, Property>>;
-
-async fn rows(installation: &Installation, table: &str) -> Rows {
-    let table = TableName::new(table).unwrap();
-    let (mut rows, mut from) = (Rows::new(), None);
-    loop {
-        let tables = &installation.storage.tables;
-        let page = tables.query(&table, &Query::default(), from.as_ref()).await;
-        let page = page.unwrap();
-        for row in page.entities {
-            rows.insert(row.entity.key, row.entity.properties);
-        }
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return rows,
-        }
-    }
-}
-
-async fn lose(installation: &Installation, table: &str, partition: Option<&str>) {
-    let name = TableName::new(table).unwrap();
-    for key in rows(installation, table).await.into_keys() {
-        if partition.is_none_or(|wanted| wanted == key.partition) {
-            let delete = TableOperation::Delete(key, Condition::Exists);
-            let tables = &installation.storage.tables;
-            tables.write(&name, delete).await.unwrap();
-        }
-    }
-}
 
 /// A job as the scheduler books one.
 fn scheduled(installation: &Installation, database: &str) -> Job {
@@ -82,10 +48,11 @@ async fn three_backups(installation: &Installation, client: &Client, database: &
 
 async fn lose_everything(installation: &Installation) {
     for table in TABLES.iter().chain(&["jobs", "jobindex"]) {
-        lose(installation, table, None).await;
+        lose(installation, table, None).await.unwrap();
     }
     for partition in ["backuphistory", "jobindex"] {
-        lose(installation, "timelinedays", Some(partition)).await;
+        let days = lose(installation, "timelinedays", Some(partition)).await;
+        days.unwrap();
     }
 }
 
@@ -113,7 +80,7 @@ async fn rebuild_equal(installation: &Installation) {
     installation.rebuild_catalog(Rebuild::Write).await.unwrap();
     let mut before = Vec::new();
     for table in TABLES {
-        before.push(rows(installation, table).await);
+        before.push(rows(installation, table).await.unwrap());
     }
     lose_everything(installation).await;
     let dry = installation.rebuild_catalog(Rebuild::DryRun).await.unwrap();
@@ -121,12 +88,16 @@ async fn rebuild_equal(installation: &Installation) {
     assert_eq!((dry.recovery_points, dry.slots), (1, 2));
     assert_eq!(dry.unusable, []);
     for table in TABLES {
-        assert_eq!(rows(installation, table).await, Rows::new(), "{table}");
+        assert_eq!(
+            rows(installation, table).await.unwrap(),
+            Rows::new(),
+            "{table}"
+        );
     }
     let real = installation.rebuild_catalog(Rebuild::Write).await.unwrap();
     assert_eq!(real, dry);
     for (table, before) in TABLES.iter().zip(&before) {
-        assert_eq!(&rows(installation, table).await, before, "{table}");
+        assert_eq!(&rows(installation, table).await.unwrap(), before, "{table}");
     }
     let again = installation.rebuild_catalog(Rebuild::Write).await.unwrap();
     assert_eq!((again.lines, again.jobs), (0, 0));

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use dilux_core::installation::Installation;
 use dilux_core::model::{Job, JobId, JobState, WorkerId};
-use dilux_core::storage::{Query, TableName, Value as Property};
-use dilux_journeys::{Client, Home, Service, StoreKind, text};
+use dilux_journeys::{Client, Home, Service, StoreKind, audited, text};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -70,23 +69,6 @@ async fn build(client: &Client, installation: &Installation, host: &str) -> Esta
     }
 }
 
-/// Entries of the audit log by (action, resource).
-async fn audited(installation: &Installation) -> BTreeMap<(String, String), usize> {
-    let tables = &installation.storage.tables;
-    let table = TableName::new("auditlogs").unwrap();
-    let page = tables.query(&table, &Query::default(), None).await.unwrap();
-    let mut found = BTreeMap::new();
-    for row in page.entities {
-        let text = |name| match row.entity.properties.get(name) {
-            Some(Property::String(text)) => text.clone(),
-            _ => String::new(),
-        };
-        let key = (text("action"), text("resource_id"));
-        *found.entry(key).or_insert(0) += 1;
-    }
-    found
-}
-
 async fn job(installation: &Installation, id: &JobId) -> Job {
     let jobs = &installation.repositories.jobs;
     jobs.get(id).await.unwrap().unwrap().value
@@ -133,7 +115,7 @@ async fn complete(client: &Client, installation: &Installation, estate: &Estate,
     );
     let removals = installation.repositories.removals.list().await.unwrap();
     assert_eq!(removals.items, [], "{point}");
-    let audited = audited(installation).await;
+    let audited = audited(installation).await.unwrap();
     let count = |action: &str, id: &str| {
         let key = (action.to_owned(), id.to_owned());
         audited.get(&key).copied().unwrap_or(0)

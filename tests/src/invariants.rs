@@ -17,8 +17,8 @@ pub struct Holdings {
     pub data: BTreeSet<String>,
     /// All jobs.
     pub jobs: Vec<Job>,
-    /// Every line of the history: job and status.
-    pub lines: Vec<(String, BackupStatus)>,
+    /// Every line of the history.
+    pub lines: Vec<Backup>,
 }
 
 impl Holdings {
@@ -51,7 +51,7 @@ impl Holdings {
         let mut lines = Vec::new();
         let backups = &installation.repositories.backups;
         let visit = |line: Backup, _| {
-            lines.push((line.job_id.to_string(), line.status));
+            lines.push(line);
             true
         };
         backups.walk(None, visit).await?;
@@ -81,7 +81,9 @@ impl Holdings {
             let is_backup = matches!(job.work, Work::Backup(_));
             let has_manifest = self.manifests.contains_key(job.id.as_str());
             match &job.state {
-                JobState::Completed { .. } if is_backup && !has_manifest => {
+                JobState::Completed { .. }
+                    if is_backup && !has_manifest && !self.is_deleted(job) =>
+                {
                     broken.push(format!("job {} is completed without a manifest", job.id));
                 }
                 JobState::Completed { .. } => {}
@@ -100,22 +102,36 @@ impl Holdings {
         broken
     }
 
+    fn is_deleted(&self, job: &Job) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| line.job_id == job.id && line.status == BackupStatus::Deleted)
+    }
+
     fn of_lines(&self) -> Vec<String> {
         let mut broken = Vec::new();
         let mut seen = BTreeSet::new();
-        for (job, status) in &self.lines {
-            if !seen.insert(job) {
+        for line in &self.lines {
+            let (job, status) = (&line.job_id, line.status);
+            if !seen.insert(job.as_str()) {
                 broken.push(format!("job {job} has two lines of history"));
             }
-            let is_completed = *status == BackupStatus::Completed;
-            if is_completed != self.manifests.contains_key(job) {
+            let manifest = self.manifests.get(job.as_str());
+            if (status == BackupStatus::Completed) != manifest.is_some() {
                 broken.push(format!(
                     "the history says {status} of job {job}, the store not"
                 ));
             }
+            if let Some(manifest) = manifest
+                && line.blob_name.as_ref() != Some(&manifest.data.blob)
+            {
+                broken.push(format!(
+                    "the history says that the backup of job {job} is {:?}, the manifest {}",
+                    line.blob_name, manifest.data.blob
+                ));
+            }
         }
         for job in self.manifests.keys() {
-            if !seen.contains(job) {
+            if !seen.contains(job.as_str()) {
                 broken.push(format!("the backup of job {job} is not in the history"));
             }
         }

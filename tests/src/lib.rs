@@ -4,13 +4,19 @@
 mod client;
 mod disk;
 mod invariants;
+mod lanes;
+mod patience;
 mod servers;
 mod service;
 mod store;
+mod tables;
 
 pub use client::{Client, text};
 pub use disk::SmallDisk;
 pub use invariants::Holdings;
+pub use lanes::{in_lanes, proves_all};
+pub use patience::{eventually, until_idle};
 pub use servers::Sample;
 pub use service::{Service, binary, signal};
 pub use store::{Home, StoreKind};
+pub use tables::{Rows, audited, lose, rows};

@@ -71,6 +71,14 @@ impl Sample {
         }
     }
 
+    /// Creates an empty database.
+    pub fn create_database(&self, name: &str) -> Result<()> {
+        match self {
+            Self::PostgreSql(server) => server.create_database(name),
+            Self::MariaDb(server) => server.create_database(name),
+        }
+    }
+
     /// Whether a database is there.
     pub fn has_database(&self, name: &str) -> Result<bool> {
         match self {

@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Longest wait for a process to end after it was asked to.
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 
+/// What the services say when they have started.
+const READY: [&str; 2] = ["is ready", "the API listens"];
+
 /// The path of a binary of this workspace, built beside the running test.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
@@ -120,6 +123,63 @@ impl Service {
             self.name,
             self.log()
         )
+    }
+
+    /// Asks it to stop and waits, without holding up what else runs on this thread. One that is
+    /// still starting would not hear it.
+    pub async fn stopped(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + STOP_LIMIT;
+        while self.ended()?.is_none() && !READY.iter().any(|text| self.log().contains(text)) {
+            if Instant::now() > deadline {
+                bail!("{} is not ready; its log:\n{}", self.name, self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.signal(Signal::TERM)?;
+        self.until_ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn until_ended(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + STOP_LIMIT;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "{} did not end within {STOP_LIMIT:?}; its log:\n{}",
+                    self.name,
+                    self.log()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it stands still, as `kill -STOP` leaves it.
+    pub async fn until_paused(&mut self) -> Result<()> {
+        let path = format!("/proc/{}/stat", self.process_id());
+        let deadline = Instant::now() + STOP_LIMIT;
+        loop {
+            if let Some(status) = self.ended()? {
+                bail!(
+                    "{} ended with {status}; its log:\n{}",
+                    self.name,
+                    self.log()
+                );
+            }
+            let text = std::fs::read_to_string(&path)?;
+            // The name in brackets may hold anything; the state is the letter after it.
+            let state = text.rsplit_once(") ").map(|(_, rest)| rest);
+            if state.is_some_and(|rest| rest.starts_with('T')) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("{} runs on; its log:\n{}", self.name, self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends it as `kill -9` does, and waits.

@@ -96,12 +96,18 @@ impl Home {
 
     /// Starts one of the services with more variables.
     pub fn start_with(&self, binary: &str, more: &[(&str, String)]) -> Result<Service> {
-        let mut variables = self.variables.clone();
-        variables.extend(
-            more.iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone())),
-        );
-        Service::start(binary, &[], &variables, self.path())
+        Service::start(binary, &[], &self.with(more), self.path())
+    }
+
+    /// Starts a command of the command line with more variables.
+    pub fn command(&self, arguments: &[&str], more: &[(&str, String)]) -> Result<Service> {
+        Service::start("dilux", arguments, &self.with(more), self.path())
+    }
+
+    fn with(&self, more: &[(&str, String)]) -> BTreeMap<String, String> {
+        let more = more.iter();
+        let more = more.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.variables.clone().into_iter().chain(more).collect()
     }
 
     /// Starts the API, waits until it answers, and signs in.
