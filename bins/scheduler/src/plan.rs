@@ -197,6 +197,7 @@ fn needs_attention(states: &[TierState], outlook: &Outlook) -> bool {
     outlook.tiers.iter().any(|tier| is_unknown(tier.tier))
         || states.iter().any(|state| {
             !state.unrecorded.is_empty()
+                || outlook.is_new_to(state)
                 || needs_look(state, outlook)
                 || is_owed(state, outlook)
                 || (state.outcome == SlotOutcome::Failed && state.failed_at.is_some())

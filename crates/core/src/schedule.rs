@@ -2,6 +2,7 @@
 //! slots out, each with its reason. The rules: `docs/adr/2026-11-21-slots.md`.
 
 mod civil;
+mod mark;
 mod outlook;
 mod pause;
 mod plan;
@@ -10,6 +11,7 @@ mod seed;
 mod slot;
 mod state;
 
+pub use mark::ScheduleMark;
 pub use outlook::{Outlook, TierOutlook};
 pub use plan::{MissedSlots, Plan, PlannedJob, Situation, plan};
 pub use preview::{Run, next_runs};

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod acceptance;
+mod changes;
 mod faults;
 mod tick;
 mod timers;

@@ -136,6 +136,16 @@ impl World {
         Installation::new(known.settings.clone(), storage, clock, random)
     }
 
+    /// Changes a policy now.
+    pub(crate) async fn change_policy(&self, id: &str, change: impl FnOnce(&mut BackupPolicy)) {
+        let policies = &self.installation.repositories.policies;
+        let stored = policies.get(&id.parse().unwrap()).await.unwrap().unwrap();
+        let mut policy = stored.value;
+        policy.updated_at = self.clock.now();
+        change(&mut policy);
+        policies.replace(policy, &stored.version).await.unwrap();
+    }
+
     pub(crate) fn scheduler(&self) -> Scheduler {
         Scheduler::new(self.installation.clone())
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Slots;
+use super::{ScheduleMark, Slots, TierState};
 use crate::model::{BackupPolicy, Tier};
 
 /// The slots of a tier around now.
@@ -10,6 +10,8 @@ use crate::model::{BackupPolicy, Tier};
 pub struct TierOutlook {
     /// Tier.
     pub tier: Tier,
+    /// Its schedule.
+    pub mark: ScheduleMark,
     /// The slot before `latest`.
     pub previous: Option<Timestamp>,
     /// The newest slot that is not in the future.
@@ -41,6 +43,7 @@ impl Outlook {
                 .and_then(|latest| latest.checked_sub(jiff::SignedDuration::from_secs(1)).ok());
             TierOutlook {
                 tier: rule.schedule.tier(),
+                mark: ScheduleMark::of(&rule.schedule, &policy.timing),
                 previous: before.and_then(|before| slots.latest(before)),
                 latest,
                 ahead: slots.between(now, horizon).collect(),
@@ -57,5 +60,17 @@ impl Outlook {
     /// The outlook of a tier; `None` when it is disabled.
     pub fn tier(&self, tier: Tier) -> Option<&TierOutlook> {
         self.tiers.iter().find(|known| known.tier == tier)
+    }
+
+    /// Whether a tier was decided under another schedule than that of this outlook. A tier whose
+    /// schedule was never noted counts as decided under this one.
+    pub fn is_new_to(&self, state: &TierState) -> bool {
+        let Some(known) = &state.mark else {
+            return false;
+        };
+        match self.tier(state.tier) {
+            Some(tier) => *known != tier.mark,
+            None => *known != ScheduleMark::disabled(),
+        }
     }
 }

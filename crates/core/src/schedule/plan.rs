@@ -2,13 +2,14 @@
 //! slots nobody serves any more. Each decision carries its reason.
 
 mod book;
+mod change;
 mod judge;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::pause::Failing;
-use super::{Outlook, SlotJob, SlotOutcome, Slots, TierState};
+use super::{Outlook, SlotJob, SlotOutcome, Slots, TierOutlook, TierState};
 use crate::model::{BackupPolicy, DatabaseId, JobId, Tier};
 
 /// Everything that a decision rests on.
@@ -21,7 +22,7 @@ pub struct Situation<'a> {
     /// What the clock says of that policy.
     pub outlook: &'a Outlook,
     /// When policy or database were last changed: slots of a new schedule before that were never
-    /// announced.
+    /// owed.
     pub edited_at: Timestamp,
     /// What is known of its tiers.
     pub states: &'a [TierState],
@@ -81,6 +82,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         booked_now: Vec::new(),
         plan: Plan::default(),
     };
+    planner.follow_changes();
     planner.decide_now();
     planner.decide_ahead();
     planner.finish()
@@ -186,27 +188,32 @@ impl<'a> Planner<'a> {
             let missed = self.plan.missed.iter();
             let mine = missed.filter(|missed| missed.tier == state.tier);
             state.unrecorded.extend(mine.cloned());
-            if let Some(outlook) = self.situation.outlook.tier(state.tier) {
-                let ahead = outlook.latest.iter().chain(&outlook.ahead);
-                let undecided = ahead.copied().find(|slot| *slot > state.last_slot);
-                state.next_due = undecided.or(outlook.next);
-            }
         }
         let known = self.situation.states;
         let is_changed = |state: &TierState| {
             let before = known.iter().find(|before| before.tier == state.tier);
-            before.is_none_or(|before| is_different(before, state))
+            before.is_none_or(|before| before != state)
         };
-        self.plan.states = self.states.into_iter().filter(is_changed).collect();
+        let mut changed = std::mem::take(&mut self.states);
+        changed.retain(is_changed);
+        for state in &mut changed {
+            if let Some(outlook) = self.situation.outlook.tier(state.tier) {
+                state.mark = Some(outlook.mark.clone());
+                state.next_due = self.first_undecided(outlook, state.last_slot);
+            }
+        }
+        self.plan.states = changed;
         self.plan
     }
-}
 
-/// Whether a state says something new; the next slot alone is not worth a write.
-fn is_different(before: &TierState, after: &TierState) -> bool {
-    let mut same = after.clone();
-    same.next_due = before.next_due;
-    same != *before
+    /// The first slot of a tier after `last`.
+    fn first_undecided(&self, outlook: &TierOutlook, last: Timestamp) -> Option<Timestamp> {
+        if outlook.latest > Some(last) || last > self.situation.outlook.horizon {
+            return self.slots(outlook.tier)?.after(last);
+        }
+        let ahead = outlook.ahead.iter().copied();
+        ahead.chain(outlook.next).find(|slot| *slot > last)
+    }
 }
 
 /// The state of a tier after a job was planned for it.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::MissedSlots;
+use super::{MissedSlots, ScheduleMark};
 use crate::model::{InvalidPolicy, Job, JobId, JobState, Tier, Work};
 
 /// The job that serves a slot.
@@ -93,7 +93,9 @@ pub struct TierState {
     pub reason: String,
     /// Seconds between the last booked slot and its earliest start.
     pub late_seconds: u64,
-    /// The first slot that is not decided yet.
+    /// The schedule that it was decided under; `None` when that was not noted.
+    pub mark: Option<ScheduleMark>,
+    /// The first slot of that schedule that is not decided yet.
     pub next_due: Option<Timestamp>,
     /// Slots that were given up and perhaps not recorded yet: a scheduler may have died in between.
     pub unrecorded: Vec<MissedSlots>,
@@ -114,6 +116,7 @@ impl TierState {
             era: 0,
             reason: String::new(),
             late_seconds: 0,
+            mark: None,
             next_due: None,
             unrecorded: Vec::new(),
         }
@@ -126,12 +129,6 @@ impl TierState {
             satisfied_at: Some(at),
             ..Self::decided_until(tier, slot)
         }
-    }
-
-    /// The newest slot that has a backup, or whose job is not known to be over.
-    pub(super) fn served_slot(&self) -> Option<Timestamp> {
-        let open = self.job.as_ref().filter(|_| self.is_open());
-        self.satisfied_slot.max(open.map(|job| job.slot))
     }
 
     /// Whether its newest job may still be under way.

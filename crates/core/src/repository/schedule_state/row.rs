@@ -48,6 +48,9 @@ impl Row for ScheduleState {
         row.small("era", state.era);
         row.text("reason", state.reason.as_str());
         row.size("late_seconds", state.late_seconds);
+        if let Some(mark) = &state.mark {
+            row.text("schedule", mark.as_str());
+        }
         row.optional_instant("next_due", state.next_due);
         if !state.unrecorded.is_empty() {
             row.json("unrecorded", &state.unrecorded);
@@ -77,6 +80,7 @@ impl Row for ScheduleState {
                 era: row.count("era")?,
                 reason: row.optional_text("reason")?.unwrap_or("").to_owned(),
                 late_seconds: row.unsigned("late_seconds")?.unwrap_or(0),
+                mark: row.optional_parsed("schedule")?,
                 next_due: row.optional_instant("next_due")?,
                 unrecorded: row.optional_json("unrecorded")?.unwrap_or_default(),
             },

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::judge::{Verdict, superseded};
 use super::{PlannedJob, Planner, planned};
 use crate::model::{JobId, Tier};
-use crate::schedule::{opened, pause};
+use crate::schedule::{TierOutlook, opened, pause};
 
 impl Planner<'_> {
     /// Books one job for all tiers that are due.
@@ -36,10 +36,8 @@ impl Planner<'_> {
         if self.must_wait(start) {
             return;
         }
-        let tiers: Vec<_> = verdicts
-            .iter()
-            .map(|(tier, slot, _)| (*tier, *slot))
-            .collect();
+        let due = verdicts.iter().map(|(tier, slot, _)| (*tier, *slot));
+        let tiers = self.joined(due.collect(), start);
         let mut retried = verdicts
             .iter()
             .filter(|(_, _, verdict)| *verdict != Verdict::Due);
@@ -49,9 +47,45 @@ impl Planner<'_> {
             .and_then(|(tier, _, _)| self.state(*tier))
             .map(|state| state.failures);
         let reason = self.reason(is_new, &tiers, retry, start);
-        self.booked_now = tiers.iter().map(|(tier, _)| *tier).collect();
+        let is_past = |(_, slot): &&(Tier, Timestamp)| *slot <= self.now();
+        self.booked_now = tiers
+            .iter()
+            .filter(is_past)
+            .map(|(tier, _)| *tier)
+            .collect();
         let job = self.job(slot, tiers, (start, retry, reason));
         self.book(job);
+    }
+
+    /// What a job that starts at `start` serves: `due`, and the slot ahead that starts with it, when
+    /// both wait for the end of the same blackout.
+    fn joined(&self, due: Vec<(Tier, Timestamp)>, start: Timestamp) -> Vec<(Tier, Timestamp)> {
+        let outlook = self.situation.outlook;
+        let ahead = outlook.tiers.iter().flat_map(|tier| self.ahead(tier));
+        let Some(slot) = ahead.filter(|slot| self.start_of(*slot) == start).min() else {
+            return due;
+        };
+        let joins = |tier: Tier| {
+            let tier = outlook.tier(tier);
+            tier.is_some_and(|tier| self.ahead(tier).any(|known| known == slot))
+        };
+        let mut served: Vec<(Tier, Timestamp)> = Vec::new();
+        for tier in Tier::ALL {
+            let known = due.iter().find(|(known, _)| *known == tier);
+            if joins(tier) {
+                served.push((tier, slot));
+            } else {
+                served.extend(known);
+            }
+        }
+        served
+    }
+
+    /// The undecided slots of a tier between now and the horizon.
+    fn ahead<'b>(&self, tier: &'b TierOutlook) -> impl Iterator<Item = Timestamp> + use<'b> {
+        let last = self.state(tier.tier).map(|state| state.last_slot);
+        let slots = tier.ahead.iter().copied();
+        slots.filter(move |slot| Some(*slot) > last)
     }
 
     /// Books the slots before the horizon, each for its minute.
@@ -91,6 +125,8 @@ impl Planner<'_> {
                 deferred.extend(tiers.iter().map(|(tier, _)| *tier));
                 continue;
             }
+            self.booked_now
+                .retain(|known| !tiers.iter().any(|(tier, _)| tier == known));
             let reason = self.reason(false, &tiers, None, slot);
             let job = self.job(slot, tiers, (start, None, reason));
             self.book(job);
@@ -161,7 +197,13 @@ impl Planner<'_> {
             String::new()
         };
         let retry = retry.map_or_else(String::new, |failures| format!("|retry {failures}"));
-        let key = format!("slot|{slot}{era}{retry}");
+        // The slot alone would not do: under a changed schedule a tier may owe an instant whose job
+        // served it for another slot.
+        let served: Vec<String> = tiers
+            .iter()
+            .map(|(tier, slot)| format!("{tier} {slot}"))
+            .collect();
+        let key = format!("slot|{slot}{era}{retry}|{}", served.join("|"));
         PlannedJob {
             id: JobId::derive(self.situation.database, &key),
             slot,

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Planner;
 use crate::model::Tier;
-use crate::schedule::TierOutlook;
 use crate::schedule::pause::retry_at;
+use crate::schedule::{TierOutlook, TierState};
 
 /// How far a decided slot may lie behind the horizon before the clock must have been set back.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
@@ -33,58 +33,48 @@ impl Planner<'_> {
         let mut verdicts = Vec::new();
         for tier in &outlook.tiers {
             if let Some(latest) = tier.latest {
-                verdicts.push((tier.tier, latest, self.judge_tier(tier, latest)));
+                let (slot, verdict) = self.judge_tier(tier, latest);
+                verdicts.push((tier.tier, slot, verdict));
             }
         }
         verdicts.retain(|(_, _, verdict)| *verdict != Verdict::Nothing);
         verdicts
     }
 
-    fn judge_tier(&mut self, outlook: &TierOutlook, latest: Timestamp) -> Verdict {
+    fn judge_tier(&mut self, outlook: &TierOutlook, latest: Timestamp) -> (Timestamp, Verdict) {
         let tier = outlook.tier;
         let Some(state) = self.state(tier) else {
-            return Verdict::Due;
+            return (latest, Verdict::Due);
         };
         let last = state.last_slot;
         if self.is_beyond_the_clock(last) {
             self.follow_the_clock_back(tier, last, latest);
-            return Verdict::Nothing;
+            return (latest, Verdict::Nothing);
         }
         if last >= latest {
-            return self.judge_retry(tier, latest);
-        }
-        let served = state.served_slot();
-        let is_served = outlook.previous.is_some() && served > outlook.previous;
-        if let Some(served) = served.filter(|_| is_served && latest <= self.situation.edited_at) {
-            let reason = format!(
-                "the schedule was changed after the slot {served}, which served the same period"
-            );
-            self.miss_until(tier, latest, &reason);
-            return Verdict::Nothing;
+            return (last, self.judge_retry(state));
         }
         if let Some(hours) = self.limit_passed(latest) {
             let reason = format!("{NOT_LOOKED}; a backup is caught up within {hours} h only");
             self.miss_until(tier, latest, &reason);
-            return Verdict::Nothing;
+            return (latest, Verdict::Nothing);
         }
-        Verdict::Due
+        (latest, Verdict::Due)
     }
 
-    fn judge_retry(&self, tier: Tier, latest: Timestamp) -> Verdict {
-        let retry = self
-            .state(tier)
-            .filter(|state| state.last_slot == latest)
-            .and_then(|state| retry_at(state, self.now()));
-        match retry {
+    /// A tier without an undecided slot. Its last one may be newer than the newest of the clock,
+    /// when the schedule was changed after it.
+    fn judge_retry(&self, state: &TierState) -> Verdict {
+        let is_over = state.last_slot > self.now() || self.limit_passed(state.last_slot).is_some();
+        match retry_at(state, self.now()).filter(|_| !is_over) {
             None => Verdict::Nothing,
-            Some(_) if self.limit_passed(latest).is_some() => Verdict::Nothing,
             Some(at) if at <= self.now() => Verdict::Retry,
             Some(_) => Verdict::RetryLater,
         }
     }
 
     /// The policy's limit on catching up, when `slot` is older.
-    fn limit_passed(&self, slot: Timestamp) -> Option<u32> {
+    pub(super) fn limit_passed(&self, slot: Timestamp) -> Option<u32> {
         let hours = self.situation.policy.timing.catch_up()?.get();
         let age = self.now().duration_since(slot);
         (age > SignedDuration::from_hours(i64::from(hours))).then_some(hours)
