@@ -2,58 +2,28 @@
 //!
 //! A case is one database that lives through some ticks: jobs succeed, fail or take long, the
 //! scheduler is away, the policy is edited, the clock jumps. After each tick every slot that the
-//! naive clock showed must be booked or recorded as given up, exactly once. A case follows from its
-//! seed, or from a zone and one change of its clock.
+//! naive clock showed must be booked or recorded as given up, exactly once, and the jobs must be
+//! those that the rules ask for, each to its second. A case follows from its seed, or from a zone
+//! and one change of its clock.
 
+mod calendar;
 mod case;
 mod check;
 mod life;
 mod naive;
+mod tally;
 
 use dilux_core::model::PolicyZone;
 use dilux_core::schedule::{Plan, Situation};
 use jiff::Timestamp;
+
+pub use tally::{NoTally, Tally};
 
 use crate::seed::Seed;
 
 /// What is tested: `dilux_core::schedule::plan`, or a faulty stand-in that proves that the oracle
 /// can fail.
 pub type Planner = fn(&Situation<'_>) -> Plan;
-
-/// What the cases had in them, to show that they were not empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// Cases.
-    pub cases: u64,
-    /// Ticks.
-    pub ticks: u64,
-    /// Slots booked.
-    pub booked: u64,
-    /// Slots recorded as given up.
-    pub missed: u64,
-    /// Slots tried again after a failure.
-    pub retried: u64,
-    /// Edits of policies.
-    pub edits: u64,
-    /// Outages.
-    pub outages: u64,
-    /// Jumps of the clock.
-    pub jumps: u64,
-}
-
-impl Tally {
-    /// Adds the figures of another.
-    pub fn add(&mut self, other: Self) {
-        self.cases += other.cases;
-        self.ticks += other.ticks;
-        self.booked += other.booked;
-        self.missed += other.missed;
-        self.retried += other.retried;
-        self.edits += other.edits;
-        self.outages += other.outages;
-        self.jumps += other.jumps;
-    }
-}
 
 /// A case in which the planner broke a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +80,7 @@ pub fn run_change(
     for case in case::around(zone, change) {
         let mut random = Seed::new(u64::try_from(change.as_second()).unwrap_or(0));
         tally.cases += 1;
+        tally.at_clock_changes += 1;
         check::slots(&case)
             .and_then(|()| life::live(planner, case, &mut random, tally))
             .map_err(|what| Disagreement {

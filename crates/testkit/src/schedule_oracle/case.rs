@@ -1,16 +1,21 @@
 //! Cases: a policy in plain numbers, and how its database lives.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use dilux_core::model::{
-    BackupPolicy, Blackout, CatchUpHours, DayOfMonth, DayOfWeek, HourlyInterval, InvalidPolicy,
-    JitterMinutes, KeepCount, Month, PolicyZone, Tier, TierRule, TierSchedule, Timing,
+    BackupPolicy, Blackout, CatchUpHours, CronExpression, DayOfMonth, DayOfWeek, HourlyInterval,
+    InvalidPolicy, JitterMinutes, KeepCount, Month, PolicyZone, Tier, TierRule, TierSchedule,
+    Timing,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::naive::{CronParts, Wish, minute};
 use super::year;
 use crate::seed::Seed;
+
+/// Cron expressions that cases share.
+const EXPRESSIONS: u32 = 4096;
 
 /// A policy, twice: in plain numbers for the naive clock, and built for the planner.
 #[derive(Debug, Clone)]
@@ -45,19 +50,6 @@ impl Rules {
             },
         })
     }
-
-    /// How far back the newest two slots of any tier may lie, in minutes.
-    pub(super) fn reach(&self) -> i64 {
-        let days = self.wishes.iter().map(|(_, wish)| match wish {
-            Wish::Hours(_) | Wish::Day(_) => 4,
-            Wish::Month(..) => 66,
-            Wish::Year(..) => 740,
-            Wish::Cron(parts) if !parts.months.is_empty() => 740,
-            Wish::Cron(parts) if !parts.days.is_empty() => 66,
-            Wish::Week(..) | Wish::Cron(_) => 17,
-        });
-        days.max().unwrap_or(4) * 24 * 60
-    }
 }
 
 fn schedule(tier: Tier, wish: &Wish) -> Result<TierSchedule, InvalidPolicy> {
@@ -82,9 +74,18 @@ fn schedule(tier: Tier, wish: &Wish) -> Result<TierSchedule, InvalidPolicy> {
         },
         Wish::Cron(parts) => TierSchedule::Cron {
             tier,
-            expression: expression(parts).parse()?,
+            expression: parsed(expression(parts))?,
         },
     })
+}
+
+/// An expression, parsed once: the check of its distances takes long.
+fn parsed(text: String) -> Result<CronExpression, InvalidPolicy> {
+    type Parsed = HashMap<String, Result<CronExpression, InvalidPolicy>>;
+    static PARSED: LazyLock<Mutex<Parsed>> = LazyLock::new(Mutex::default);
+    let mut all = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let expression = all.entry(text);
+    expression.or_insert_with_key(|text| text.parse()).clone()
 }
 
 fn expression(parts: &CronParts) -> String {
@@ -109,7 +110,6 @@ fn expression(parts: &CronParts) -> String {
 /// How the database of a case lives.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
-    pub(super) zone: PolicyZone,
     pub(super) rules: Rules,
     pub(super) start: Timestamp,
     pub(super) ticks: u32,
@@ -123,18 +123,24 @@ pub(super) struct Case {
     pub(super) jumps: u32,
     /// One job in so many fails; 1 means all, 0 none.
     pub(super) failures: u32,
+    /// One job in so many is cancelled; 0 means none.
+    pub(super) cancels: u32,
     /// Longest run of a job.
     pub(super) longest: SignedDuration,
 }
 
-/// A random case.
-pub(super) fn random(random: &mut Seed) -> Case {
+fn zone(random: &mut Seed) -> PolicyZone {
     static ZONES: LazyLock<Vec<PolicyZone>> = LazyLock::new(|| {
         let names = PolicyZone::names();
         names.iter().filter_map(|name| name.parse().ok()).collect()
     });
     let count = u32::try_from(ZONES.len()).unwrap_or(1);
-    let zone = ZONES[random.below(count) as usize].clone();
+    ZONES[random.below(count) as usize].clone()
+}
+
+/// A random case.
+pub(super) fn random(random: &mut Seed) -> Case {
+    let zone = zone(random);
     let minutes = minute(year(2040)) - minute(year(2020));
     let mut start =
         minute(year(2020)) + i64::from(random.below(u32::try_from(minutes).unwrap_or(1)));
@@ -146,7 +152,7 @@ pub(super) fn random(random: &mut Seed) -> Case {
         0..=13 => (15, 24 + random.below(48)),
         14..=16 => (60, 24 + random.below(24)),
         17..=18 => (6 * 60, 16 + random.below(32)),
-        _ => (24 * 60, 16 + random.below(48)),
+        _ => (24 * 60, 16 + random.below(16)),
     };
     let odds = |random: &mut Seed, often: u32| {
         if random.one_in(2) {
@@ -157,7 +163,13 @@ pub(super) fn random(random: &mut Seed) -> Case {
     };
     Case {
         rules: rules(random, &zone),
-        start: super::naive::instant(start),
+        // Ticks come at any second of a minute.
+        start: super::naive::instant(start)
+            + SignedDuration::from_secs(if random.one_in(2) {
+                number(random, 60)
+            } else {
+                0
+            }),
         ticks,
         period: SignedDuration::from_mins(period),
         outages: odds(random, 12),
@@ -168,15 +180,15 @@ pub(super) fn random(random: &mut Seed) -> Case {
             0
         },
         failures: [0, 0, 0, 1, 2, 5][random.below(6) as usize],
+        cancels: [0, 0, 0, 6][random.below(4) as usize],
         longest: SignedDuration::from_mins(
             period * i64::from([0, 1, 1, 4][random.below(4) as usize]),
         ),
-        zone,
     }
 }
 
 /// Random rules; those that are refused are drawn again.
-pub(super) fn rules(random: &mut Seed, zone: &PolicyZone) -> Rules {
+fn rules(random: &mut Seed, zone: &PolicyZone) -> Rules {
     loop {
         let wishes = wishes(random);
         let timing = timing(random, zone);
@@ -185,6 +197,43 @@ pub(super) fn rules(random: &mut Seed, zone: &PolicyZone) -> Rules {
         {
             return rules;
         }
+    }
+}
+
+/// Rules after an edit: of something that is no schedule, of some tiers, of the timing, of all, or
+/// of the zone too.
+pub(super) fn edited(random: &mut Seed, before: &Rules) -> Rules {
+    let same_zone = before.policy.timing.zone().clone();
+    let mixed = match random.below(5) {
+        0 => return before.clone(),
+        1 => {
+            let (drawn, which) = (wishes(random), random.below(31));
+            let tiers = Tier::ALL
+                .into_iter()
+                .enumerate()
+                .filter_map(|(place, tier)| {
+                    let from = if which >> place & 1 == 0 {
+                        &before.wishes
+                    } else {
+                        &drawn
+                    };
+                    from.iter().find(|(known, _)| *known == tier).cloned()
+                });
+            let mixed: Vec<(Tier, Wish)> = tiers.collect();
+            Rules::new(mixed, before.policy.timing.clone())
+        }
+        2 => {
+            timing(random, &same_zone).and_then(|timing| Rules::new(before.wishes.clone(), timing))
+        }
+        3 => {
+            let other_zone = zone(random);
+            return rules(random, &other_zone);
+        }
+        _ => return rules(random, &same_zone),
+    };
+    match mixed {
+        Ok(mixed) if !mixed.wishes.is_empty() => mixed,
+        _ => before.clone(),
     }
 }
 
@@ -225,7 +274,9 @@ fn plain(random: &mut Seed, tier: Tier) -> Wish {
     }
 }
 
+/// One of the cron expressions that cases share.
 fn cron(random: &mut Seed) -> CronParts {
+    let random = &mut Seed::new(u64::from(random.below(EXPRESSIONS)));
     let mut some = |odds: u32, first: i64, end: u32| -> Vec<i64> {
         if !random.one_in(odds) {
             return Vec::new();
@@ -299,7 +350,6 @@ pub(super) fn around(zone: &PolicyZone, change: Timestamp) -> Vec<Case> {
     let timing = Timing::in_zone(zone.clone());
     let cases = wishes.into_iter().filter_map(|wish| {
         Some(Case {
-            zone: zone.clone(),
             rules: Rules::new(vec![wish], timing.clone()).ok()?,
             start: super::naive::instant(minute(change) / 15 * 15 - 36 * 60),
             ticks: 4 * 72,
@@ -308,6 +358,7 @@ pub(super) fn around(zone: &PolicyZone, change: Timestamp) -> Vec<Case> {
             edits: 0,
             jumps: 0,
             failures: 0,
+            cancels: 0,
             longest: SignedDuration::ZERO,
         })
     });

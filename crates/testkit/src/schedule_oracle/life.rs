@@ -7,23 +7,27 @@ use dilux_core::model::{DatabaseId, JobId, Tier};
 use dilux_core::schedule::{Outlook, Plan, PlannedJob, Situation, SlotOutcome, TierState};
 use jiff::{SignedDuration, Timestamp};
 
-use super::case::{Case, Rules, rules};
-use super::naive::{Shown, Wish, instant, minute};
+use super::calendar::{BACK, Calendar, FORWARD, length};
+use super::case::{Case, edited};
+use super::naive::minute;
 use super::{Planner, Tally, check};
 use crate::seed::Seed;
 
-/// How far jumps of the clock may lead, in minutes.
-const FORWARD: i64 = 20 * 24 * 60;
-const BACK: i64 = 3 * 24 * 60;
+/// How a job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Completes,
+    Fails,
+    IsCancelled,
+}
 
 /// A job that the planner booked.
 #[derive(Debug, Clone)]
-pub(super) struct Running {
-    pub(super) id: JobId,
-    pub(super) tiers: Vec<(Tier, Timestamp)>,
-    pub(super) not_before: Timestamp,
+struct Running {
+    id: JobId,
+    not_before: Timestamp,
     ends: Timestamp,
-    fails: bool,
+    end: End,
 }
 
 /// What is true of the database between two ticks.
@@ -31,17 +35,15 @@ pub(super) struct Running {
 pub(super) struct Life {
     pub(super) case: Case,
     pub(super) database: DatabaseId,
-    pub(super) shown: Shown,
+    pub(super) calendar: Calendar,
     pub(super) states: Vec<TierState>,
-    pub(super) open: Vec<Running>,
+    open: Vec<Running>,
     /// Every (tier, slot, era) that was booked and did not fail.
     pub(super) served: BTreeSet<(Tier, Timestamp, u32)>,
     pub(super) ids: BTreeSet<(JobId, Tier)>,
     pub(super) edited_at: Timestamp,
     /// Starts and attempts of the jobs since the last success.
     pub(super) attempts: Vec<(Timestamp, u32)>,
-    pub(super) last_failure: Option<Timestamp>,
-    pub(super) last_success: Option<Timestamp>,
     pub(super) has_jumped: bool,
 }
 
@@ -63,7 +65,7 @@ pub(super) fn live(
 ) -> Result<(), String> {
     let database = format!("db-{}", random.below(1000));
     let mut life = Life {
-        shown: shown(&case, &case.rules, case.start),
+        calendar: Calendar::default(),
         database: database.parse().map_err(|_| "bad id".to_owned())?,
         states: Vec::new(),
         open: Vec::new(),
@@ -71,11 +73,10 @@ pub(super) fn live(
         ids: BTreeSet::new(),
         edited_at: case.start,
         attempts: Vec::new(),
-        last_failure: None,
-        last_success: None,
         has_jumped: false,
         case,
     };
+    life.calendar.show(&life.case, life.case.start);
     let (mut clock, mut skew) = (life.case.start, SignedDuration::ZERO);
     for _ in 0..life.case.ticks {
         let mut step = life.case.period;
@@ -101,13 +102,12 @@ pub(super) fn live(
         }
         life.work(now);
         life.tick(planner, now, random, tally)?;
+        if random.one_in(4) {
+            // Another scheduler looks right after the first.
+            life.tick(planner, now, random, tally)?;
+        }
     }
     Ok(())
-}
-
-/// Minutes that a case may last.
-fn length(case: &Case) -> i64 {
-    case.period.as_mins() * i64::from(case.ticks) * 2
 }
 
 fn chance(random: &mut Seed, odds: u32) -> bool {
@@ -125,44 +125,10 @@ fn jump(random: &mut Seed) -> SignedDuration {
     })
 }
 
-/// What the naive clock shows during a case, and before it as far as `oldest`.
-fn shown(case: &Case, rules: &Rules, oldest: Timestamp) -> Shown {
-    let (back, forward) = if case.jumps > 0 {
-        (BACK, FORWARD)
-    } else {
-        (0, 0)
-    };
-    let start = minute(case.start);
-    let range = (
-        (start - back).min(minute(oldest)) - rules.reach(),
-        start + length(case) + forward + 2 * case.period.as_mins() + 24 * 60,
-    );
-    let wishes: Vec<Wish> = rules.wishes.iter().map(|(_, wish)| wish.clone()).collect();
-    Shown::walk(&case.zone, rules.policy.timing.blackouts(), &wishes, range)
-}
-
 impl Life {
-    /// The slots that the naive clock showed for a tier, ascending.
-    pub(super) fn slots(&self, tier: Tier) -> &[i64] {
-        let wishes = self.case.rules.wishes.iter();
-        let index = wishes
-            .zip(&self.shown.slots)
-            .find(|((known, _), _)| *known == tier);
-        index.map_or(&[], |(_, slots)| slots.as_slice())
-    }
-
-    /// The newest slot at or before an instant.
-    pub(super) fn newest(&self, tier: Tier, at: Timestamp) -> Option<Timestamp> {
-        let slots = self.slots(tier);
-        let count = slots.partition_point(|slot| instant(*slot) <= at);
-        count.checked_sub(1).map(|index| instant(slots[index]))
-    }
-
     fn edit(&mut self, random: &mut Seed, at: Timestamp) {
-        self.case.rules = rules(random, &self.case.zone);
-        let decided = self.states.iter().map(|state| state.last_slot);
-        let oldest = decided.min().unwrap_or(self.case.start);
-        self.shown = shown(&self.case, &self.case.rules, oldest);
+        self.case.rules = edited(random, &self.case.rules);
+        self.calendar.show(&self.case, at);
         self.edited_at = at;
     }
 
@@ -175,16 +141,13 @@ impl Life {
                 continue;
             }
             let ended = job.ends.max(job.not_before).min(now);
-            if job.fails {
-                self.last_failure = self.last_failure.max(Some(ended));
-            } else {
-                self.last_success = self.last_success.max(Some(ended));
+            if job.end == End::Completes {
                 self.attempts.clear();
             }
             for state in &mut self.states {
                 if state.job.as_ref().is_some_and(|mine| mine.id == job.id) {
-                    settle(state, job.fails, ended);
-                    if job.fails {
+                    settle(state, job.end, ended);
+                    if job.end == End::Fails {
                         let slot = state.job.as_ref().map_or(state.last_slot, |mine| mine.slot);
                         self.served.remove(&(state.tier, slot, state.era));
                     }
@@ -212,7 +175,7 @@ impl Life {
             .map(|job| job.id.clone())
             .collect();
         let before = self.states.clone();
-        let mut situation = Situation {
+        let situation = Situation {
             database: &self.database,
             policy: &policy,
             outlook: &outlook,
@@ -225,21 +188,6 @@ impl Life {
         for state in &plan.states {
             after.retain(|known| known.tier != state.tier);
             after.push(state.clone());
-        }
-        let now_active: Vec<JobId> = plan
-            .jobs
-            .iter()
-            .filter(|job| job.not_before <= now)
-            .map(|job| job.id.clone())
-            .chain(active.iter().cloned())
-            .collect();
-        situation.states = &after;
-        situation.active = &now_active;
-        let again = planner(&situation);
-        if !again.jobs.is_empty() || !again.missed.is_empty() {
-            return Err(format!(
-                "at {now}: the same tick decides twice: {again:?} after {plan:?}"
-            ));
         }
         let look = Look {
             now,
@@ -258,6 +206,7 @@ plan: {plan:?}",
                 self.edited_at, self.case.rules.wishes
             )
         })?;
+        self.calendar.look(&self.states);
         self.start(&plan, random);
         check::budget(self)
     }
@@ -288,15 +237,20 @@ plan: {plan:?}",
             let run = i64::from(
                 random.below(u32::try_from(self.case.longest.as_secs()).unwrap_or(0) + 1),
             );
-            let fails = chance(random, self.case.failures);
+            let end = if chance(random, self.case.failures) {
+                End::Fails
+            } else if chance(random, self.case.cancels) {
+                End::IsCancelled
+            } else {
+                End::Completes
+            };
             self.attempts
                 .push((job.not_before, job.attempts.unwrap_or(4)));
             self.open.push(Running {
                 id,
-                tiers: job.tiers.clone(),
                 not_before: job.not_before,
                 ends: job.not_before + SignedDuration::from_secs(run),
-                fails,
+                end,
             });
         }
         for state in &mut self.states {
@@ -309,18 +263,21 @@ plan: {plan:?}",
 }
 
 /// What the worker tells of a job's end, in plain words.
-fn settle(state: &mut TierState, fails: bool, at: Timestamp) {
-    if fails {
-        state.outcome = SlotOutcome::Failed;
-        state.failed_at = Some(at);
-        state.failures += 1;
-    } else {
-        state.outcome = SlotOutcome::Completed;
-        state.satisfied_slot = state
-            .satisfied_slot
-            .max(state.job.as_ref().map(|job| job.slot));
-        state.satisfied_at = state.satisfied_at.max(Some(at));
-        state.failed_at = None;
-        state.failures = 0;
+fn settle(state: &mut TierState, end: End, at: Timestamp) {
+    match end {
+        End::Fails => {
+            state.outcome = SlotOutcome::Failed;
+            state.failed_at = Some(at);
+            state.failures += 1;
+        }
+        End::Completes => {
+            state.outcome = SlotOutcome::Completed;
+            let slot = state.job.as_ref().map(|job| job.slot);
+            state.satisfied_slot = state.satisfied_slot.max(slot);
+            state.satisfied_at = state.satisfied_at.max(Some(at));
+            state.failed_at = None;
+            state.failures = 0;
+        }
+        End::IsCancelled => state.outcome = SlotOutcome::Cancelled,
     }
 }
