@@ -53,7 +53,7 @@ impl Planner<'_> {
             .filter(is_past)
             .map(|(tier, _)| *tier)
             .collect();
-        let job = self.job(slot, tiers, (start, retry, reason));
+        let job = self.job(slot, tiers, (start, reason));
         self.book(job);
     }
 
@@ -128,7 +128,7 @@ impl Planner<'_> {
             self.booked_now
                 .retain(|known| !tiers.iter().any(|(tier, _)| tier == known));
             let reason = self.reason(false, &tiers, None, slot);
-            let job = self.job(slot, tiers, (start, None, reason));
+            let job = self.job(slot, tiers, (start, reason));
             self.book(job);
         }
     }
@@ -187,23 +187,16 @@ impl Planner<'_> {
         &self,
         slot: Timestamp,
         tiers: Vec<(Tier, Timestamp)>,
-        (not_before, retry, reason): (Timestamp, Option<u32>, String),
+        (not_before, reason): (Timestamp, String),
     ) -> PlannedJob {
-        let eras = tiers.iter().filter_map(|(tier, _)| self.state(*tier));
-        let era = eras.map(|state| state.era).max().unwrap_or(0);
-        let era = if era > 0 {
-            format!("|era {era}")
-        } else {
-            String::new()
-        };
-        let retry = retry.map_or_else(String::new, |failures| format!("|retry {failures}"));
         // The slot alone would not do: under a changed schedule a tier may owe an instant whose job
-        // served it for another slot.
-        let served: Vec<String> = tiers
-            .iter()
-            .map(|(tier, slot)| format!("{tier} {slot}"))
-            .collect();
-        let key = format!("slot|{slot}{era}{retry}|{}", served.join("|"));
+        // served it for another slot; and each tier counts its failures and set-back clocks itself.
+        let owed = tiers.iter().map(|(tier, slot)| {
+            let state = self.state(*tier);
+            let (era, failures) = state.map_or((0, 0), |state| (state.era, state.failures));
+            format!("{tier} {slot} {era} {failures}")
+        });
+        let key = format!("slot|{}", owed.collect::<Vec<_>>().join("|"));
         PlannedJob {
             id: JobId::derive(self.situation.database, &key),
             slot,
