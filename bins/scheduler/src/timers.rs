@@ -126,6 +126,7 @@ impl Scheduler {
     async fn take_turn(&self, turn: &Turn, stop: &CancellationToken) -> Result<TimerLook> {
         tracing::info!(timer = %turn.timer, slot = %turn.slot, "timer is due");
         let outcome = tokio::select! {
+            biased;
             outcome = self.work(turn.timer, stop) => outcome,
             () = self.keep_claim(turn) => return Ok(TimerLook::TakenOver),
         };
