@@ -19,7 +19,7 @@ use crate::world::Subject;
 const MOST_DUMPS_A_DAY: usize = 30;
 
 /// How long retention may take to come by, after the disturbances have ended.
-const SWEEPING: SignedDuration = SignedDuration::from_hours(8);
+const SWEEPING: SignedDuration = SignedDuration::from_hours(4);
 
 /// What is known of a run besides the stored content.
 #[derive(Debug)]

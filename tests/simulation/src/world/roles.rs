@@ -160,12 +160,17 @@ async fn work(world: Arc<World>, role: Role, life: Life) {
     }
 }
 
-/// Carries out retention beside its timer and more often, so that a few days are enough.
+/// Carries out retention beside its timer and more often, so that a few days are enough; every
+/// hour once nothing goes wrong any more.
 async fn expire(world: &World, expiry: &Expiry) {
     loop {
         let dice = &world.network.dice;
         let pause = dice.span(Duration::from_hours(1), Duration::from_hours(6));
-        sleep(pause).await;
+        tokio::select! {
+            biased;
+            () = world.calm.cancelled() => sleep(Duration::from_hours(1)).await,
+            () = sleep(pause) => {}
+        }
         if let Err(error) = expiry.run().await {
             tracing::info!(%error, "retention decided nothing");
         }
