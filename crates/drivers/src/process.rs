@@ -6,6 +6,7 @@ mod capture;
 mod deadlines;
 mod dump_stream;
 mod invocation;
+mod output_buffer;
 mod redact;
 mod restore_stream;
 mod running;

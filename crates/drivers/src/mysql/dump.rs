@@ -33,6 +33,7 @@ pub(super) async fn start(
     }
     let invocation = session
         .connect(tool)?
+        .buffering_output()
         .arguments(dump_options(tool))
         // Whatever follows is a name, however it begins.
         .argument("--")

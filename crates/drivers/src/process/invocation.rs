@@ -12,6 +12,7 @@ use dilux_core::transfer::{Failure, FailureKind};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::deadlines::Deadlines;
+use super::output_buffer;
 use super::redact::Redactor;
 use super::running::{Running, RunningParts};
 use super::secret_file::SecretFile;
@@ -73,6 +74,12 @@ impl Invocation {
     /// Sets a variable of the child's environment.
     pub(crate) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Has a tool that writes through the C library do so in longer strides.
+    pub(crate) fn buffering_output(mut self) -> Self {
+        self.environment.extend(output_buffer::variables());
         self
     }
 

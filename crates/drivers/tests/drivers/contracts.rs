@@ -158,7 +158,16 @@ async fn the_way_to_the_server_stands_in_the_options_file_alone() {
     for line in environment.lines() {
         let (variable, _) = line.split_once('=').unwrap();
         let is_expected = [
-            "LC_ALL", "TZ", "PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_",
+            "LC_ALL",
+            "TZ",
+            "PATH",
+            "HOME",
+            "PWD",
+            "OLDPWD",
+            "SHLVL",
+            "_",
+            "LD_PRELOAD",
+            "_STDBUF_O",
         ];
         assert!(is_expected.contains(&variable), "{line}");
     }
