@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The measurements of scripts/bench. Each appends a line to $RESULTS:
 # engine, variant, seconds, CPU seconds of the tools, stored bytes, peak memory in KiB or 0, CPU
-# seconds of the server.
+# seconds of the server, seconds that our dump tool computed and that it waited for a core.
 # Needs common.sh and servers.sh, and the folder $WORK on the disk that is written to.
 
 API_PID=
@@ -62,8 +62,8 @@ timed() {
 }
 
 record() {
-    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$RESULTS"
-    printf '%-11s %-18s %8.2f s  %7.2f CPU s  %11s bytes  %6s KiB  %7.2f CPU s of the server\n' "$@"
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" "$6" "$7" "${8:-0}" "${9:-0}" >>"$RESULTS"
+    printf '%-11s %-18s %8.2f s  %7.2f CPU s  %11s bytes  %6s KiB  %7.2f CPU s of the server\n' "${@:1:7}"
 }
 
 measure_pipe() {
@@ -143,21 +143,54 @@ try_ours() {
     fi
     OUTCOME=$(target/release/dilux try --api "http://$DILUX_API_ADDRESS" --json --until "$extent" \
         --token-file "$WORK/store/bootstrap-token" --compression "$codec" \
-        "$scheme://backup@127.0.0.1:$port/bench?password_file=$PASSWORD_FILE")
+        "$scheme://backup@127.0.0.1:$port/bench?password_file=$PASSWORD_FILE" 2> >(note_restore))
 }
+
+# Passes on what `dilux try` says; when it says that a restore begins, notes the processor's CPU.
+note_restore() {
+    local line
+    while IFS= read -r line; do
+        case $line in Restoring*) cpu_of "$PROCESSOR_PID" >"$WORK/cpu-before-restore" ;; esac
+        printf '%s\n' "$line" >&2
+    done
+}
+
+# CPU seconds of the processor and its tools since the last restore began.
+restore_cpu() { difference "$(cpu_of "$PROCESSOR_PID")" "$(cat "$WORK/cpu-before-restore")"; }
 
 figure() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" <<<"$OUTCOME"; }
 
+# Follows our dump tool until $WORK/dumped is there, and notes the seconds that it computed and that
+# it waited for a core: proc(5), schedstat.
+watch_tool() {
+    local tool= computed waited _
+    echo 0 0 >"$WORK/tool"
+    until [ -e "$WORK/dumped" ]; do
+        [ -n "$tool" ] || tool=$(pgrep -P "$PROCESSOR_PID" dump) || tool=
+        if [ -n "$tool" ] && read -r computed waited _ 2>/dev/null <"/proc/$tool/schedstat"; then
+            awk -v computed="$computed" -v waited="$waited" 'BEGIN { print computed / 1e9, waited / 1e9 }' >"$WORK/tool"
+        fi
+        sleep 0.1
+    done
+}
+
 measure_ours() {
-    local engine=$1 codec=$2 before server_before cpu server
+    local engine=$1 codec=$2 before server_before cpu server watcher computed waited
     settle
     reset_peak
     before=$(cpu_of "$PROCESSOR_PID")
     server_before=$(server_cpu "$engine")
+    rm -f "$WORK/dumped"
+    watch_tool &
+    watcher=$!
     try_ours "$engine" "$codec" backup
+    touch "$WORK/dumped"
+    wait "$watcher"
+    read -r computed waited <"$WORK/tool"
     cpu=$(difference "$(cpu_of "$PROCESSOR_PID")" "$before")
     server=$(difference "$(server_cpu "$engine")" "$server_before")
-    record "$engine" "ours, $codec" "$(figure backup_seconds)" "$cpu" "$(figure stored_bytes)" "$(peak)" "$server"
+    record "$engine" "ours, $codec" "$(figure backup_seconds)" "$cpu" "$(figure stored_bytes)" "$(peak)" \
+        "$server" "$computed" "$waited"
 }
 
 # A restore needs a backup before it; the peak is that of both.
@@ -166,7 +199,7 @@ measure_our_restore() {
     settle
     reset_peak
     try_ours "$engine" zstd restore
-    record "$engine" 'ours, restore' "$(figure restore_seconds)" 0 0 "$(peak)" 0
+    record "$engine" 'ours, restore' "$(figure restore_seconds)" "$(restore_cpu)" 0 "$(peak)" 0
     drop_copies "$engine"
 }
 
@@ -176,7 +209,7 @@ measure_comparison() {
     settle
     reset_peak
     try_ours "$engine" zstd compare
-    record "$engine" 'ours, restore and comparison' "$(figure restore_seconds)" 0 0 "$(peak)" 0
+    record "$engine" 'ours, restore and comparison' "$(figure restore_seconds)" "$(restore_cpu)" 0 "$(peak)" 0
     drop_copies "$engine"
 }
 

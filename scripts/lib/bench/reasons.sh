@@ -12,21 +12,21 @@ reason() {
     esac
 }
 
-# What a job computes cannot be done in less time than all cores need for it: says how much of the
-# time that explains, and what the bare dump left over. $3 is the limit.
+# A dump tool is one thread: our backup takes as long as the tool computes and waits. Says how long
+# it waited for a core because server and processor computed on them, and what all cores together
+# could do at best. $3 is the limit.
 processor_time() {
     local engine=$1 variant="ours, $2"
     awk -v cores="$(nproc)" -v limit="$3" \
         -v seconds="$(median "$engine" "$variant" 3)" \
         -v ours="$(median "$engine" "$variant" 4)" \
         -v server="$(median "$engine" "$variant" 7)" \
-        -v bare_seconds="$(median "$engine" 'dump to /dev/null' 3)" \
-        -v bare_tool="$(median "$engine" 'dump to /dev/null' 4)" \
-        -v bare_server="$(median "$engine" 'dump to /dev/null' 7)" 'BEGIN {
+        -v computed="$(median "$engine" "$variant" 8)" \
+        -v waited="$(median "$engine" "$variant" 9)" \
+        -v bare="$(median "$engine" 'dump to /dev/null' 3)" 'BEGIN {
+        printf "the tool, which is one thread, computed for %.2f s and waited %.2f s for one of the %d cores, since the server (%.2f CPU s) and the processor (%.2f) compute on them as well. Without that wait it would be %.2f × the bare dump. ", computed, waited, cores, server, ours - computed, (seconds - waited) / bare
         least = (ours + server) / cores
-        printf "the server took %.2f CPU seconds, the tool and the processor %.2f: even %d cores that never wait need %.2f s, which is %.2f × the bare dump. ", server, ours, cores, least, least / bare_seconds
-        if (least > limit * bare_seconds)
-            printf "On this machine the limit is out of reach. "
-        printf "They were busy for %.0f %% of the %.2f s. The bare dump alone took %.2f (server) and %.2f (tool) of the %.2f that its %.2f s on %d cores offer.\n", 100 * least / seconds, seconds, bare_server, bare_tool, cores * bare_seconds, bare_seconds, cores
+        printf "Cores that never rest need %.2f s for all of it, %.2f × the bare dump", least, least / bare
+        print (least > limit * bare) ? ": on this machine the limit is out of reach." : "."
     }'
 }

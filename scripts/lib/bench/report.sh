@@ -3,7 +3,8 @@
 
 # shellcheck disable=SC2154 # rounds and stream_gib are set by scripts/bench
 
-# The median of column $3 (3 seconds, 4 CPU, 5 bytes, 6 KiB, 7 CPU of the server) over the rounds of a variant.
+# The median of column $3 (3 seconds, 4 CPU, 5 bytes, 6 KiB, 7 CPU of the server, 8 computing and 9
+# waiting of the tool) over the rounds of a variant.
 median() {
     awk -F'\t' -v engine="$1" -v variant="$2" -v column="$3" \
         '$1 == engine && $2 == variant { print $column }' "$RESULTS" | sort -n |
