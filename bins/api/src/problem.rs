@@ -124,9 +124,13 @@ impl Problem {
     }
 
     fn unavailable(detail: &str, retry_after: Duration) -> Self {
-        let seconds = retry_after.as_secs().max(1).to_string();
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
-            .with_header(header::RETRY_AFTER, seconds)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(retry_after)
+    }
+
+    /// The same with the header that says when to try again: whole seconds, rounded up.
+    fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
+        self.with_header(header::RETRY_AFTER, seconds)
     }
 
     fn internal(detail: &str) -> Self {
@@ -187,11 +191,15 @@ impl From<Error> for Problem {
             }
             Error::Refused(_) => Self::new(StatusCode::BAD_REQUEST, "refused", detail),
             Error::Conflict(_) => Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail),
-            Error::Unauthenticated => {
+            Error::Unauthenticated | Error::SignInRefused(_) => {
                 Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
                     .with_header(header::WWW_AUTHENTICATE, "Bearer")
             }
-            Error::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            Error::TooManyAttempts { retry_after, .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", detail)
+                    .retry_after(retry_after)
+            }
             Error::Unavailable {
                 retry_after,
                 source,
@@ -301,6 +309,10 @@ mod tests {
             message: "x".into(),
             source: None,
         };
+        let too_many = Error::TooManyAttempts {
+            message: "x".into(),
+            retry_after: Duration::from_secs(1),
+        };
         let not_found = Error::NotFound {
             what: "Engine",
             id: "x".into(),
@@ -312,7 +324,9 @@ mod tests {
             (Error::Refused("x".into()), 400),
             (Error::Conflict("x".into()), 412),
             (Error::Unauthenticated, 401),
-            (Error::Forbidden, 403),
+            (Error::SignInRefused("x".into()), 401),
+            (Error::Forbidden("x".into()), 403),
+            (too_many, 429),
             (unavailable, 503),
             (internal, 500),
         ] {

@@ -13,7 +13,7 @@ pub use read::{ConfigProblem, ConfigProblems};
 pub use variable::{VARIABLES, Variable};
 
 use crate::dispatch::JobLimits;
-use crate::model::{RetryRule, TimeOfDay};
+use crate::model::{Email, RetryRule, SessionLimits, TimeOfDay};
 use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, TableName};
 use crate::timer::{Timer, TimerRule};
@@ -150,6 +150,10 @@ pub struct Settings {
     pub api_address: SocketAddr,
     /// Where the bootstrap token is written for the operator.
     pub token_file: PathBuf,
+    /// E-mail that the first admin must have; `None` takes any.
+    pub admin_email: Option<Email>,
+    /// How long sessions last.
+    pub sessions: SessionLimits,
     /// Time between two ticks of the scheduler.
     pub tick: Duration,
     /// Time between two looks for jobs whose doorbell got lost.

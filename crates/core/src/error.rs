@@ -42,9 +42,20 @@ pub enum Error {
     /// The caller did not say who they are.
     #[error("sign in first: send the token as 'Authorization: Bearer …'")]
     Unauthenticated,
+    /// The caller said who they are, and is not let in.
+    #[error("{0}")]
+    SignInRefused(String),
     /// The caller may not do this.
-    #[error("you are not allowed to do this")]
-    Forbidden,
+    #[error("{0}")]
+    Forbidden(String),
+    /// The caller tried too often; the same call may succeed later.
+    #[error("{message}")]
+    TooManyAttempts {
+        /// What was tried too often.
+        message: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// A dependency does not answer; the same call may succeed later.
     #[error("{message}")]
     Unavailable {

@@ -4,6 +4,7 @@
 //! behind a port in `storage` or `secret`, or behind [`clock::Clock`].
 
 pub mod access;
+pub mod accounts;
 pub mod catalog;
 pub mod clock;
 pub mod config;

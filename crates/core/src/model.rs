@@ -1,5 +1,7 @@
 //! The domain: engines, databases, policies, jobs, backups. Pure: no I/O, no clock, no storage.
 
+mod access_request;
+mod api_token;
 mod audit;
 mod backup;
 mod credentials;
@@ -15,9 +17,14 @@ mod name;
 mod policy;
 mod removal;
 mod retention_state;
+mod role;
+mod session;
 mod settings;
 mod tool;
+mod user;
 
+pub use access_request::{AccessRequest, AccessRequestStatus};
+pub use api_token::{ApiToken, SecretHash};
 pub use audit::{AuditAction, AuditEntry, AuditResourceType, AuditStatus};
 pub use backup::{Backup, BackupMarks, BackupStatus};
 pub use credentials::{AuthMethod, Credentials};
@@ -27,14 +34,17 @@ pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use engine::{Engine, MaxJobs};
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
 pub use id::{
-    AuditId, BackupId, DatabaseId, DeadLetterId, EngineId, InvalidId, JobId, PolicyId, WorkerId,
+    AccessRequestId, ApiTokenId, AuditId, BackupId, DatabaseId, DeadLetterId, EngineId, InvalidId,
+    JobId, PolicyId, SessionId, UserId, WorkerId,
 };
 pub use job::{
     Attempt, AttemptEnd, BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease,
     Progress, RestoreWork, RetryRule, Stage, Trigger, Urgency, Work,
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
-pub use name::{DatabaseName, Destination, EngineType, Host, InvalidName, Label, Port, UserName};
+pub use name::{
+    DatabaseName, Destination, Email, EngineType, Host, InvalidName, Label, Port, UserName,
+};
 pub use policy::{
     BackupPolicy, Blackout, CatchUpHours, Compression, CronExpression, DayOfMonth, DayOfWeek,
     HourlyInterval, InvalidPolicy, JitterMinutes, KeepCount, Month, PolicyZone, Tier, TierRule,
@@ -45,5 +55,8 @@ pub use retention_state::{
     DamageKind, Deletion, Fate, Finding, Mark, RestoreLease, RetentionRefusal, RetentionState,
     Tombstone,
 };
+pub use role::{Grant, Grants, Role};
+pub use session::{Session, SessionLimits};
 pub use settings::AppSettings;
 pub use tool::{ServerIdentity, ToolIdentity};
+pub use user::{Invitation, PageSize, PasswordHash, User};

@@ -3,6 +3,8 @@
 //! A row that cannot be decoded is isolated and reported beside the good ones; it never hides
 //! them. Key layouts serve access paths; nothing scans a table to answer a page.
 
+mod access_requests;
+mod api_tokens;
 mod audit;
 mod backups;
 mod collection;
@@ -20,10 +22,12 @@ mod retention_states;
 mod row;
 mod rows;
 mod schedule_state;
+mod sessions;
 mod settings;
 mod settle;
 mod timeline;
 mod timers;
+mod users;
 
 use std::sync::Arc;
 
@@ -39,10 +43,12 @@ pub use retention_states::RetentionStateRepository;
 pub use schedule_state::{Miss, ScheduleState, ScheduleStateRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
+pub use users::{Departures, UserRepository};
 
 use crate::model::{
-    BackupPolicy, Database, DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId,
-    PolicyId, Removal,
+    AccessRequest, AccessRequestId, ApiToken, ApiTokenId, BackupPolicy, Database, DatabaseId,
+    DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId, Removal, Session,
+    SessionId,
 };
 use crate::storage::{StorageResult, TableName, TableStore};
 use crate::timer::{Timer, TimerState};
@@ -72,6 +78,14 @@ pub struct Repositories {
     pub dead_letters: Collection<DeadLetter, DeadLetterId>,
     /// Removals under way, by engine.
     pub removals: Collection<Removal, EngineId>,
+    /// Users.
+    pub users: UserRepository,
+    /// Sessions by the hash of their text.
+    pub sessions: Collection<Session, SessionId>,
+    /// Access requests by id.
+    pub access_requests: Collection<AccessRequest, AccessRequestId>,
+    /// API tokens by id.
+    pub api_tokens: Collection<ApiToken, ApiTokenId>,
     /// Timers by name.
     pub timers: Collection<TimerState, Timer>,
     /// The newest report of the health monitor.
@@ -112,6 +126,14 @@ impl Repositories {
             states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
             dead_letters: Collection::new(tables.clone(), fixed("deadletters"), "dead_letter"),
             removals: Collection::new(tables.clone(), fixed("removals"), "engine"),
+            users: UserRepository::new(tables.clone(), fixed("users")),
+            sessions: Collection::new(tables.clone(), fixed("sessions"), "session"),
+            access_requests: Collection::new(
+                tables.clone(),
+                fixed("accessrequests"),
+                "access_requests",
+            ),
+            api_tokens: Collection::new(tables.clone(), fixed("apitokens"), "api_token"),
             timers: Collection::new(tables.clone(), fixed("timers"), "timer"),
             health: HealthRepository::new(tables.clone(), fixed("healthreports")),
             places: PlaceRepository::new(tables.clone(), fixed("places")),
@@ -148,6 +170,10 @@ impl Repositories {
             self.states.table(),
             self.dead_letters.table(),
             self.removals.table(),
+            self.api_tokens.table(),
+            self.users.table(),
+            self.sessions.table(),
+            self.access_requests.table(),
             self.timers.table(),
             self.health.table(),
             self.places.table(),

@@ -15,7 +15,7 @@ use super::{
     WorkerSettings,
 };
 use crate::dispatch::JobLimits;
-use crate::model::RetryRule;
+use crate::model::{Email, RetryRule, SessionLimits};
 use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
 
 /// One variable that cannot be used.
@@ -137,6 +137,8 @@ pub(super) fn settings(
         std::net::SocketAddr::from(([127, 0, 0, 1], 7071)),
         "must be an address and a port, such as 127.0.0.1:7071",
     );
+    let admin_email = admin_email(&mut reader);
+    let sessions = sessions(&mut reader);
     let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
     let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
     let health_hours = reader.whole("DILUX_HEALTH_HOURS", 6, 1..=24);
@@ -167,6 +169,8 @@ pub(super) fn settings(
         config_table: names.config_table,
         api_address,
         token_file,
+        admin_email,
+        sessions,
         tick,
         sweep,
         health: Duration::from_hours(health_hours.into()),
@@ -189,6 +193,26 @@ fn token_file(reader: &Reader<'_>, secrets: Option<&SecretSetting>) -> PathBuf {
         },
         PathBuf::from,
     )
+}
+
+fn admin_email(reader: &mut Reader<'_>) -> Option<Email> {
+    let text = reader.optional("DILUX_ADMIN_EMAIL")?;
+    match text.trim().parse() {
+        Ok(email) => Some(email),
+        Err(error) => {
+            reader.problem("DILUX_ADMIN_EMAIL", format!("{error}"));
+            None
+        }
+    }
+}
+
+fn sessions(reader: &mut Reader<'_>) -> SessionLimits {
+    let idle = reader.whole("DILUX_SESSION_IDLE_MINUTES", 60, 1..=1440);
+    let absolute = reader.whole("DILUX_SESSION_HOURS", 12, 1..=168);
+    SessionLimits {
+        idle: SignedDuration::from_mins(idle.into()),
+        absolute: SignedDuration::from_hours(absolute.into()),
+    }
 }
 
 struct Names {

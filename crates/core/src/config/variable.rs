@@ -99,12 +99,28 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "DILUX_API_ADDRESS",
         "127.0.0.1:7071",
-        "Address of the API. Only loopback addresses are accepted while there are no accounts.",
+        "Address of the API. Only loopback addresses are accepted: the API does not speak TLS.",
     ),
     variable(
         "DILUX_TOKEN_FILE",
         "bootstrap-token in the secrets' directory",
         "File (mode 0600) that the API writes the bootstrap token to.",
+    ),
+    variable(
+        "DILUX_ADMIN_EMAIL",
+        "",
+        "E-mail that the first admin must have; when not set, whoever holds the bootstrap token \
+         chooses.",
+    ),
+    variable(
+        "DILUX_SESSION_IDLE_MINUTES",
+        "60",
+        "How long a session lasts without a request, 1–1440.",
+    ),
+    variable(
+        "DILUX_SESSION_HOURS",
+        "12",
+        "How long a session lasts in all, 1–168.",
     ),
     variable(
         "DILUX_TICK_SECONDS",

@@ -93,6 +93,24 @@ wire_enum!(
         DeadLetterDiscarded = "dead_letter_discarded",
         /// A job was cancelled.
         JobCancelled = "job_cancelled",
+        /// Somebody was registered.
+        UserCreated = "user_created",
+        /// Somebody was changed, or changed how they sign in.
+        UserUpdated = "user_updated",
+        /// Somebody was removed.
+        UserDeleted = "user_deleted",
+        /// Somebody signed in, or was refused.
+        UserLogin = "user_login",
+        /// Somebody signed out.
+        UserLogout = "user_logout",
+        /// Somebody who asked for access was let in.
+        AccessRequestApproved = "access_request_approved",
+        /// Somebody who asked for access was refused.
+        AccessRequestRejected = "access_request_rejected",
+        /// An API token was made.
+        TokenCreated = "token_created",
+        /// An API token was revoked.
+        TokenDeleted = "token_deleted",
     }
 );
 
@@ -113,6 +131,8 @@ wire_enum!(
         Settings = "settings",
         /// An access request.
         AccessRequest = "access_request",
+        /// An API token.
+        Token = "token",
     }
 );
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Label;
+use super::{Label, SecretHash};
 use crate::random::{Random, uuid_text};
 
 /// Why an id was refused.
@@ -95,6 +95,22 @@ random_id_type!(
     DatabaseId
 );
 random_id_type!(
+    /// Id of an access request.
+    AccessRequestId
+);
+id_type!(
+    /// Id of a user: the identity provider's, or one that was made here.
+    UserId
+);
+id_type!(
+    /// Id of a session: the hash of its text.
+    SessionId
+);
+random_id_type!(
+    /// Id of an API token.
+    ApiTokenId
+);
+random_id_type!(
     /// Id of an audit entry.
     AuditId
 );
@@ -137,6 +153,20 @@ id_type!(
 
 /// Characters of the hash part of a job id: 130 bits.
 const JOB_HASH_LENGTH: usize = 26;
+
+impl UserId {
+    /// The id of somebody who was registered before they ever signed in.
+    pub fn pending(random: &dyn Random) -> Self {
+        Self(format!("pending-{}", uuid_text(random)))
+    }
+}
+
+impl SessionId {
+    /// The id of the session whose text has this hash.
+    pub(super) fn of_hash(hash: SecretHash) -> Self {
+        Self(hash.to_hex())
+    }
+}
 
 impl DeadLetterId {
     /// The id of the letter with this text.

@@ -130,6 +130,43 @@ text_type!(
     }
 );
 
+text_type!(
+    /// E-mail address of a person: at most 254 characters, one `@` between two parts, no blanks.
+    /// Kept as it was written; compared whatever its case.
+    Email,
+    |text| {
+        let mut parts = text.split('@');
+        let (before, after, more) = (parts.next(), parts.next(), parts.next());
+        let is_part = |part: Option<&str>| part.is_some_and(|part| !part.is_empty());
+        if !is_part(before) || !is_part(after) || more.is_some() {
+            Err("must be an e-mail address")
+        } else if text.chars().count() > 254 {
+            Err("must be at most 254 characters long")
+        } else if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            Err("must not contain blanks or control characters")
+        } else {
+            Ok(())
+        }
+    }
+);
+
+impl Email {
+    /// The address as it is compared.
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
+    /// Whether both are the same address.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+
+    /// What stands before the `@`.
+    pub fn local_part(&self) -> &str {
+        self.0.split_once('@').map_or("", |(local, _)| local)
+    }
+}
+
 /// TCP port, 1–65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]

@@ -21,6 +21,7 @@ const PURE_CRATES: &[&str] = &[
     "serde",
     "serde_json",
     "sha2",
+    "subtle",
     "thiserror",
 ];
 

@@ -1,0 +1,6 @@
+//! People over the embedded store: what must hold however many ask at the same time.
+#![cfg(test)]
+
+mod people;
+mod requests;
+mod world;
