@@ -11,12 +11,15 @@ mod downloads;
 mod engines;
 mod health;
 mod jobs;
+mod people;
 mod policies;
 mod readiness;
 mod restores;
 mod retention;
 mod rpo;
 mod schedules;
+mod sessions;
+mod tokens;
 mod undo;
 
 use std::sync::Arc;
@@ -38,8 +41,11 @@ pub(crate) use downloads::{BackupData, Link};
 pub(crate) use engines::{EnginePage, EngineUpdate, EngineView, RemovalPreview};
 pub(crate) use health::HealthView;
 pub(crate) use jobs::{JobPage, Started};
+pub(crate) use people::UserPage;
 
+use crate::attempts::Attempts;
 use crate::context::Context;
+use crate::password::Passwords;
 use crate::token::BootstrapToken;
 
 /// Clients started at once for connection tests and discoveries.
@@ -57,6 +63,10 @@ pub(crate) struct Application {
     drivers: Arc<Drivers>,
     /// What opens the door.
     pub(crate) token: BootstrapToken,
+    /// Hashes and verifies passwords.
+    passwords: Passwords,
+    /// Failed sign-ins.
+    attempts: Attempts,
     /// Held while something is registered, or is let follow a policy: that nothing of the name is
     /// there, and that the policy is, is found out by looking, which is only safe one at a time.
     registration: Mutex<()>,
@@ -71,6 +81,8 @@ impl Application {
     /// The application over `context`, opened by `token`.
     pub(crate) fn new(context: Context, token: BootstrapToken) -> Self {
         Self {
+            passwords: Passwords::new(context.installation.random.clone()),
+            attempts: Attempts::default(),
             installation: context.installation,
             drivers: context.drivers,
             token,

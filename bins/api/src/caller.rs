@@ -1,19 +1,22 @@
-//! Who calls: the bearer token at the door, and the identity that goes with a request.
+//! Who calls: the identity that goes with a request, and the door that finds it out.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::header;
+use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
-use dilux_core::Error;
+use dilux_core::model::{ApiToken, Grants, Role, SessionId, User, UserId};
+use dilux_core::{Error, Result};
 
 use crate::app::App;
+use crate::permission::Permission;
 use crate::problem::{Answer, Problem};
+use crate::session_cookie::{require_own_page, session_in};
 
-/// Who asked for something. Only the door makes one, so a handler that takes a caller cannot be
-/// reached without having passed it.
+/// Who asked for something. Only the door makes one for a request, so a handler that takes a caller
+/// cannot be reached without having passed it.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// Id for the audit log.
@@ -22,6 +25,93 @@ pub(crate) struct Caller {
     pub(crate) user_email: String,
     /// Where the connection came from.
     pub(crate) address: Option<IpAddr>,
+    /// What they may do.
+    pub(crate) role: Role,
+    /// What they may do beside, as an operator.
+    pub(crate) grants: Grants,
+    /// Which person it is; `None` for programs and the holder of the bootstrap token.
+    pub(crate) person: Option<Person>,
+}
+
+/// A person who signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    /// Id.
+    pub(crate) id: UserId,
+    /// The session in use.
+    pub(crate) session: SessionId,
+}
+
+impl Caller {
+    /// The holder of the bootstrap token.
+    pub(crate) fn bootstrap() -> Self {
+        Self::admin("bootstrap".to_owned(), "bootstrap@localhost".to_owned())
+    }
+
+    /// An admin of this name, for what goes on in their name after they asked for it.
+    pub(crate) fn admin(user_id: String, user_email: String) -> Self {
+        Self {
+            user_id,
+            user_email,
+            address: None,
+            role: Role::Admin,
+            grants: Grants::default(),
+            person: None,
+        }
+    }
+
+    /// A program with this API token.
+    pub(crate) fn program(token: &ApiToken) -> Self {
+        Self {
+            user_id: format!("token:{}", token.id),
+            user_email: format!("token:{}", token.name),
+            address: None,
+            role: token.role,
+            grants: token.grants,
+            person: None,
+        }
+    }
+
+    /// A person in a session.
+    pub(crate) fn person(user: &User, session: SessionId) -> Self {
+        Self {
+            user_id: user.id.to_string(),
+            user_email: user.email.to_string(),
+            address: None,
+            role: user.role,
+            grants: user.grants,
+            person: Some(Person {
+                id: user.id.clone(),
+                session,
+            }),
+        }
+    }
+
+    /// Fails unless the caller may do this.
+    pub(crate) fn require(&self, permission: Permission) -> Result<()> {
+        if permission.allows(self.role, self.grants) {
+            Ok(())
+        } else {
+            Err(Error::Forbidden(permission.refusal(self.role)))
+        }
+    }
+
+    /// The person who calls; fails for programs.
+    pub(crate) fn require_person(&self) -> Result<&Person> {
+        self.person.as_ref().ok_or_else(|| {
+            Error::Refused("this is for people who signed in, not for tokens".to_owned())
+        })
+    }
+
+    /// Whether the caller is this person.
+    pub(crate) fn is(&self, id: &UserId) -> bool {
+        self.person.as_ref().is_some_and(|person| person.id == *id)
+    }
+
+    /// Whether the caller may see user names of engines and databases, and where secrets are.
+    pub(crate) fn sees_accounts(&self) -> bool {
+        self.role > Role::Viewer
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -33,29 +123,49 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Lets a request pass only with the bootstrap token.
+/// Where the connection came from, as far as that is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map(|ConnectInfo(address)| address.ip())))
+    }
+}
+
+/// Lets a request pass when it says who calls. What they may do is decided at each route. A token
+/// counts before a session, and a wrong one is not made good by a session beside it.
 pub(crate) async fn authenticate(
     State(app): State<App>,
     mut request: Request,
     next: Next,
 ) -> Answer<Response> {
-    let presented = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    match presented {
-        Some(token) if app.token.matches(token) => {}
-        _ => return Err(Error::Unauthenticated.into()),
-    }
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let caller = Caller {
-        user_id: "bootstrap".to_owned(),
-        user_email: "bootstrap@localhost".to_owned(),
-        address: peer.map(|ConnectInfo(address)| address.ip()),
+    let headers = request.headers();
+    let mut caller = if headers.contains_key(header::AUTHORIZATION) {
+        let token = bearer(headers).ok_or(Error::Unauthenticated)?;
+        app.identify_token(token).await?
+    } else {
+        let text = session_in(headers).ok_or(Error::Unauthenticated)?;
+        let caller = app.identify_session(text).await?;
+        require_own_page(request.method(), headers)?;
+        caller
     };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    caller.address = peer.map(|ConnectInfo(address)| address.ip());
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// The token that a request brings.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -2,24 +2,25 @@
 
 use axum::Router;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, ResponseBuilder,
+    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
     SecurityRequirement, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::problem::ProblemBody;
-use crate::routes;
+use crate::registration::operations;
+use crate::{routes, session_cookie};
 
 /// Failures that an operation may answer with, beside those it names itself.
 const FAILURES: &[(&str, &str)] = &[
     ("400", "The request cannot be carried out as things are"),
-    ("401", "The token is missing or wrong"),
+    ("401", "The caller is not known"),
+    ("403", "The role of the caller does not allow it"),
     ("404", "There is nothing of that id"),
     ("409", "The name or the id is taken"),
     ("412", "It was changed since it was read"),
@@ -27,6 +28,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("416", "The range lies outside of the data"),
     ("421", "The request was addressed to another machine"),
     ("422", "Fields were refused; see `errors`"),
+    ("429", "Tried too often; see `Retry-After`"),
     ("500", "A defect; see the log"),
     ("503", "A store does not answer; see `Retry-After`"),
 ];
@@ -39,6 +41,10 @@ const SUCCESSES: &[(&str, &str)] = &[
     ("206", "The part that was asked for"),
 ];
 
+/// What the cookie is.
+const SESSION: &str = "The session of `POST /api/auth/login`. What changes something needs the header \
+     `X-Requested-With` beside it";
+
 /// Groups of operations, in the order in which people need them.
 const TAGS: &[(&str, &str)] = &[
     ("engines", "Database servers"),
@@ -50,6 +56,7 @@ const TAGS: &[(&str, &str)] = &[
         "retention",
         "Which backups stay, which go, and wishes about single ones",
     ),
+    ("access", "Who may do what"),
     ("system", "The service itself"),
 ];
 
@@ -66,22 +73,24 @@ pub fn openapi() -> OpenApi {
                 .build(),
         )
         .build();
-    let router: OpenApiRouter<App> = OpenApiRouter::with_openapi(base)
-        .merge(routes::public())
-        .merge(routes::protected());
-    let mut document = router.into_openapi();
+    let mut document = routes::all().describe(base);
     let components = document.components.get_or_insert_default();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
-    bearer.description = Some("The content of the file `bootstrap-token`".to_owned());
+    bearer.description =
+        Some("An API token, or the content of the file `bootstrap-token`".to_owned());
     let bearer = SecurityScheme::Http(bearer);
     components.add_security_scheme("bearer", bearer);
+    let session = ApiKeyValue::with_description(session_cookie::NAME, SESSION);
+    let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
+    components.add_security_scheme("session", session);
     components
         .schemas
         .insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     let mut schemas = Vec::new();
     ProblemBody::schemas(&mut schemas);
     components.schemas.extend(schemas);
-    document.security = Some(vec![SecurityRequirement::new("bearer", [""; 0])]);
+    let either = ["bearer", "session"].map(|name| SecurityRequirement::new(name, [""; 0]));
+    document.security = Some(either.to_vec());
     document.tags = Some(tags());
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
@@ -108,18 +117,6 @@ fn describe_successes(operation: &mut Operation) {
             (*description).clone_into(&mut response.description);
         }
     }
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
-    ]
-    .into_iter()
-    .filter_map(Option::as_mut)
 }
 
 fn add_failures(operation: &mut Operation) {

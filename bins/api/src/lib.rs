@@ -2,16 +2,21 @@
 //! what clients see; `problem` alone knows which failure has which status code.
 
 mod app;
+mod attempts;
 mod caller;
 mod context;
 mod document;
 mod envelope;
 mod etag;
 mod input;
+mod password;
+mod permission;
 mod problem;
+mod registration;
 mod router;
 mod routes;
 mod server;
+mod session_cookie;
 mod token;
 mod wire;
 

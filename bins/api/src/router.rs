@@ -1,5 +1,6 @@
 //! Puts the routes together, closed by default: every route stands behind the door, and so does the
-//! answer for paths that no route serves; only the liveness probe and the documentation do not.
+//! answer for paths that no route serves; only what the permission table calls public, and the
+//! documentation, do not.
 
 use std::sync::Arc;
 
@@ -25,13 +26,12 @@ pub fn router(context: Context, token: BootstrapToken) -> Router {
 
 /// The whole API over an application.
 pub(crate) fn router_of(app: App) -> Router {
-    let (protected, _) = routes::protected().split_for_parts();
-    let (public, _) = routes::public().split_for_parts();
-    let closed = protected
+    let (open, closed) = routes::all().into_routers();
+    let closed = closed
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), authenticate));
-    let open = public
+    let open = open
         .merge(document::user_interface())
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()

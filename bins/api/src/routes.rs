@@ -1,6 +1,8 @@
-//! One file per resource. A handler extracts, calls one use case, and wraps the answer. Every route
-//! registered here stands behind the door (see `router`), except the one of [`public`].
+//! One file per resource. A handler extracts, calls one use case, and wraps the answer. Each route
+//! names the permission that it needs (see `permission`).
 
+mod access_requests;
+mod auth;
 mod backups;
 mod data;
 mod databases;
@@ -12,19 +14,14 @@ mod policies;
 mod reply;
 mod retention;
 mod schedules;
+mod tokens;
+mod users;
 
-use utoipa_axum::router::OpenApiRouter;
+use crate::registration::Routes;
 
-use crate::app::App;
-
-/// What anybody may call: the liveness probe.
-pub(crate) fn public() -> OpenApiRouter<App> {
-    health::public()
-}
-
-/// What needs the token.
-pub(crate) fn protected() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
+/// Every route.
+pub(crate) fn all() -> Routes {
+    Routes::default()
         .merge(health::routes())
         .merge(engines::routes())
         .merge(databases::routes())
@@ -35,4 +32,8 @@ pub(crate) fn protected() -> OpenApiRouter<App> {
         .merge(backups::routes())
         .merge(data::routes())
         .merge(retention::routes())
+        .merge(tokens::routes())
+        .merge(auth::routes())
+        .merge(users::routes())
+        .merge(access_requests::routes())
 }

@@ -14,7 +14,7 @@ use crate::token::BootstrapToken;
 /// The service was asked to listen where others could reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the API listens on this machine only while it has no accounts: set DILUX_API_ADDRESS to a \
+    "the API listens on this machine only, since it does not speak TLS: set DILUX_API_ADDRESS to a \
      loopback address such as 127.0.0.1:7071 instead of {0}"
 )]
 pub struct ForeignAddress(SocketAddr);

@@ -7,6 +7,7 @@
     reason = "keys are those that clients know"
 )]
 
+pub(crate) mod access_request;
 pub(crate) mod backup;
 pub(crate) mod database;
 pub(crate) mod dead_letter;
@@ -19,6 +20,8 @@ pub(crate) mod rpo;
 pub(crate) mod schedule;
 pub(crate) mod sign_in;
 pub(crate) mod system;
+pub(crate) mod token;
+pub(crate) mod user;
 
 use serde::Serialize;
 use utoipa::ToSchema;

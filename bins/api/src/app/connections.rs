@@ -15,6 +15,7 @@ use serde_json::json;
 use super::audit::Event;
 use super::{Application, engines, refuse};
 use crate::caller::Caller;
+use crate::permission::Permission;
 use crate::wire::database::{ConnectionForm, FormCredentials};
 
 /// Outcome of a connection test.
@@ -82,19 +83,23 @@ impl Application {
         Ok(test)
     }
 
-    /// Tests what a form holds. Stored credentials are sent to the stored host only.
+    /// Tests what a form holds. Stored credentials are sent to the stored host only; credentials of
+    /// the form, to a host of its choice, only for those who may manage engines.
     pub(crate) async fn test_form(
         &self,
         form: &ConnectionForm,
         caller: &Caller,
     ) -> Result<ConnectionTest> {
         let target = match &form.credentials {
-            FormCredentials::Own(credentials) => Target {
-                host: form.host.clone(),
-                port: form.port,
-                credentials: credentials.clone(),
-                tls: TlsMode::default(),
-            },
+            FormCredentials::Own(credentials) => {
+                caller.require(Permission::ManageEngines)?;
+                Target {
+                    host: form.host.clone(),
+                    port: form.port,
+                    credentials: credentials.clone(),
+                    tls: TlsMode::default(),
+                }
+            }
             FormCredentials::OfEngine(id) => {
                 let engine = self.engine(id).await?.value;
                 form.require_address_of(&engine)?;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::undo::Undo;
 use super::{Application, RACES, databases, engines, is_lost_race};
 use crate::caller::Caller;
+use crate::permission::Permission;
 use crate::wire::database::{ImportEntry, NewImport};
 
 /// A database found on a server, or registered and not found.
@@ -140,6 +141,9 @@ impl Application {
         new: NewImport,
         caller: &Caller,
     ) -> Result<Import> {
+        if !new.use_engine_credentials {
+            caller.require(Permission::ManageEngines)?;
+        }
         let engine = self.engine(id).await?.value;
         if new.entries.is_empty() {
             return Err(Error::Refused("No databases specified".to_owned()));

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use dilux_core::model::{
     AuthMethod, CatchUpHours, Compression, CronExpression, DatabaseId, DatabaseName, DayOfMonth,
-    DayOfWeek, Destination, EngineId, EngineType, Host, HourlyInterval, JitterMinutes, KeepCount,
-    Label, MaxJobs, Month, PolicyId, PolicyZone, Port, RpoMinutes, TimeOfDay, UserName,
+    DayOfWeek, Destination, Email, EngineId, EngineType, Grant, Host, HourlyInterval,
+    JitterMinutes, KeepCount, Label, MaxJobs, Month, PageSize, PolicyId, PolicyZone, Port, Role,
+    RpoMinutes, TimeOfDay, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -42,12 +43,15 @@ from_text!(
     DatabaseId,
     DatabaseName,
     Destination,
+    Email,
     EngineId,
     EngineType,
+    Grant,
     Host,
     Label,
     PolicyId,
     PolicyZone,
+    Role,
     String,
     TimeOfDay,
     UserName,
@@ -70,6 +74,12 @@ fn whole_number(value: &Value) -> Result<i64, String> {
     }
 }
 
+impl FromJson for u32 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Self::try_from(whole_number(value)?).map_err(|_| "is out of range".to_owned())
+    }
+}
+
 macro_rules! from_number {
     ($($name:ty: $parse:ident),* $(,)?) => {
         $(impl FromJson for $name {
@@ -89,6 +99,7 @@ from_number!(
     KeepCount: new,
     MaxJobs: try_from,
     Month: new,
+    PageSize: try_from,
     Port: try_from,
     RpoMinutes: try_from,
 );

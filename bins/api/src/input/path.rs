@@ -5,7 +5,10 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use dilux_core::Error;
-use dilux_core::model::{BackupId, DatabaseId, DeadLetterId, EngineId, JobId, PolicyId};
+use dilux_core::model::{
+    AccessRequestId, ApiTokenId, BackupId, DatabaseId, DeadLetterId, EngineId, JobId, PolicyId,
+    UserId,
+};
 
 use crate::problem::{Answer, Problem, Refusal};
 
@@ -15,6 +18,15 @@ pub(crate) trait Named: FromStr + Send {
     const WHAT: &'static str;
 }
 
+impl Named for AccessRequestId {
+    const WHAT: &'static str = "Access request";
+}
+impl Named for UserId {
+    const WHAT: &'static str = "User";
+}
+impl Named for ApiTokenId {
+    const WHAT: &'static str = "Token";
+}
 impl Named for EngineId {
     const WHAT: &'static str = "Engine";
 }

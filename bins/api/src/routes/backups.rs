@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use dilux_core::model::BackupId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::Origin;
@@ -12,19 +11,21 @@ use super::reply::accepted;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::input::{Id, IdempotencyKey, OptionalBody, Query};
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::backup::{
     Backup, BackupList, BackupQuery, DownloadLink, DownloadQuery, ManifestFacts, OneBackup,
     RestoreQueued, RestoreWish,
 };
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(list_backups))
-        .routes(routes!(link_by_blob_name))
-        .routes(routes!(get_backup))
-        .routes(routes!(link_backup))
-        .routes(routes!(restore_backup))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(list_backups))
+        .route(Permission::ReadData, routes!(link_by_blob_name))
+        .route(Permission::View, routes!(get_backup))
+        .route(Permission::ReadData, routes!(link_backup))
+        .route(Permission::ReadData, routes!(restore_backup))
 }
 
 /// The history of backups, newest first.

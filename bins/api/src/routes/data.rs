@@ -9,17 +9,18 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use dilux_core::model::BackupId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, BackupData};
 use crate::caller::Caller;
 use crate::etag;
 use crate::input::Id;
+use crate::permission::Permission;
 use crate::problem::{Answer, Problem, Refusal};
+use crate::registration::Routes;
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(download_backup))
+pub(super) fn routes() -> Routes {
+    Routes::default().route(Permission::ReadData, routes!(download_backup))
 }
 
 /// The address under which the client called, for links.

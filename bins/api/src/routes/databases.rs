@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use dilux_core::model::DatabaseId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reply::{Created, Tagged, accepted, created, tagged};
@@ -12,7 +11,9 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::{Body, Id, IdempotencyKey, Query};
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::Done;
 use crate::wire::database::{
     ConnectionForm, ConnectionFormBody, Database, DatabaseChange, DatabaseFilter, DatabaseList,
@@ -21,14 +22,19 @@ use crate::wire::database::{
 use crate::wire::job::BackupQueued;
 use crate::wire::rpo::Rpo;
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(list_databases, create_database))
-        .routes(routes!(test_connection))
-        .routes(routes!(get_database, update_database, delete_database))
-        .routes(routes!(get_rpo))
-        .routes(routes!(test_database))
-        .routes(routes!(trigger_backup))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(list_databases))
+        .route(Permission::ManageDatabases, routes!(create_database))
+        .route(Permission::RunBackups, routes!(test_connection))
+        .route(Permission::View, routes!(get_database))
+        .route(
+            Permission::ManageDatabases,
+            routes!(update_database, delete_database),
+        )
+        .route(Permission::View, routes!(get_rpo))
+        .route(Permission::RunBackups, routes!(test_database))
+        .route(Permission::RunBackups, routes!(trigger_backup))
 }
 
 /// Databases by label.
@@ -38,11 +44,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 )]
 async fn list_databases(
     State(app): State<App>,
+    caller: Caller,
     Query(filter): Query<DatabaseFilter>,
 ) -> Answer<Json<DatabaseList>> {
     let page = app.list_databases(&filter).await?;
     let rpos = app.rpos_of(&page.items).await?;
-    Ok(Json(DatabaseList::new(page, &rpos)))
+    Ok(Json(DatabaseList::new(page, &rpos, &caller)))
 }
 
 /// Registers a database, with its engine when that is new. Takes the flat body, and both nested
@@ -87,11 +94,12 @@ async fn test_connection(
 )]
 async fn get_database(
     State(app): State<App>,
+    caller: Caller,
     Id(id): Id<DatabaseId>,
 ) -> Answer<Tagged<OneDatabase>> {
     let view = app.view_database(&id).await?;
     let rpo = app.rpo_of(&view).await?;
-    let database = Database::from(&view).standing(&rpo);
+    let database = Database::from(&view).standing(&rpo).seen_by(&caller);
     Ok(tagged(&view.database.version, OneDatabase { database }))
 }
 

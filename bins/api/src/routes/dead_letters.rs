@@ -4,22 +4,23 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use dilux_core::model::{DeadLetterId, JobId};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reply::accepted;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::input::Id;
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::Done;
 use crate::wire::dead_letter::{DeadLetterList, DeadLetterRequeued};
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(list_dead_letters))
-        .routes(routes!(requeue_dead_letter))
-        .routes(routes!(discard_dead_letter))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::Administer, routes!(list_dead_letters))
+        .route(Permission::Administer, routes!(requeue_dead_letter))
+        .route(Permission::Administer, routes!(discard_dead_letter))
 }
 
 /// What the workers could not work off, newest first.

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use dilux_core::model::EngineId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reply::{Created, Tagged, created, tagged};
@@ -12,21 +11,28 @@ use crate::app::{App, Discovery};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::{Body, Id, Query};
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::database::{Imported, NewImport, NewImportBody};
 use crate::wire::engine::{
     DiscoveredDatabase, DiscoveredDatabases, Engine, EngineChange, EngineChanged, EngineCreated,
     EngineDeleted, EngineFilter, EngineList, EngineRemoval, EngineTest, NewEngine, RemovalPreview,
 };
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(list_engines, create_engine))
-        .routes(routes!(get_engine, update_engine, delete_engine))
-        .routes(routes!(preview_removal))
-        .routes(routes!(test_engine))
-        .routes(routes!(discover_databases))
-        .routes(routes!(import_databases))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(list_engines))
+        .route(Permission::ManageEngines, routes!(create_engine))
+        .route(Permission::View, routes!(get_engine))
+        .route(
+            Permission::ManageEngines,
+            routes!(update_engine, delete_engine),
+        )
+        .route(Permission::ManageEngines, routes!(preview_removal))
+        .route(Permission::RunBackups, routes!(test_engine))
+        .route(Permission::ManageDatabases, routes!(discover_databases))
+        .route(Permission::ManageDatabases, routes!(import_databases))
 }
 
 /// Engines by name.
@@ -36,10 +42,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 )]
 async fn list_engines(
     State(app): State<App>,
+    caller: Caller,
     Query(filter): Query<EngineFilter>,
 ) -> Answer<Json<EngineList>> {
     let page = app.list_engines(&filter).await?;
-    Ok(Json(EngineList::new(&page, &filter)))
+    Ok(Json(EngineList::new(&page, &filter, &caller)))
 }
 
 /// Registers an engine, and asks it for its databases if that is wanted.
@@ -74,9 +81,14 @@ async fn create_engine(
     params(("engine_id" = String, Path, description = "Id of the engine")),
     responses((status = 200, body = Engine))
 )]
-async fn get_engine(State(app): State<App>, Id(id): Id<EngineId>) -> Answer<Tagged<Engine>> {
+async fn get_engine(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<EngineId>,
+) -> Answer<Tagged<Engine>> {
     let view = app.view_engine(&id).await?;
-    Ok(tagged(&view.engine.version, Engine::from(&view)))
+    let engine = Engine::from(&view).seen_by(&caller);
+    Ok(tagged(&view.engine.version, engine))
 }
 
 /// Changes an engine. `engine_type`, `host` and `port` stay as they are; an empty password keeps the

@@ -2,30 +2,28 @@
 
 use axum::Json;
 use axum::extract::State;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::health::HealthOverview;
 use crate::wire::system::{Health, Ready, Version};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn public() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(get_health))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::Public, routes!(get_health))
+        .route(Permission::View, routes!(get_version))
+        .route(Permission::View, routes!(get_readiness))
+        .route(Permission::View, routes!(get_health_report))
 }
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(get_version))
-        .routes(routes!(get_readiness))
-        .routes(routes!(get_health_report))
-}
-
-/// Whether the process lives. The only route without a token.
+/// Whether the process lives. Open to everybody.
 #[utoipa::path(
-    get, path = "/api/health", tag = "system", security(()),
+    get, path = "/api/health", tag = "system",
     responses((status = 200, body = Health))
 )]
 async fn get_health(State(app): State<App>) -> Json<Health> {

@@ -3,20 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use dilux_core::model::JobId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::input::{Id, Query};
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::job::{Job, JobCancelled, JobFilter, JobList};
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(list_jobs))
-        .routes(routes!(get_job))
-        .routes(routes!(cancel_job))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(list_jobs))
+        .route(Permission::View, routes!(get_job))
+        .route(Permission::RunBackups, routes!(cancel_job))
 }
 
 /// Jobs, newest first. A filter that few jobs pass may give a short or empty page with a cursor.

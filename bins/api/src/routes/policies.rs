@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use dilux_core::model::PolicyId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reply::{Created, Tagged, created, tagged};
@@ -11,17 +10,24 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::{Body, Id};
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::Done;
 use crate::wire::policy::{
     NewPolicy, NewPolicyBody, OnePolicy, Policy, PolicyChange, PolicyChangeBody, PolicyList,
     PolicySaved,
 };
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(list_policies, create_policy))
-        .routes(routes!(get_policy, update_policy, delete_policy))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(list_policies))
+        .route(Permission::ManageDatabases, routes!(create_policy))
+        .route(Permission::View, routes!(get_policy))
+        .route(
+            Permission::ManageDatabases,
+            routes!(update_policy, delete_policy),
+        )
 }
 
 /// All policies, those of the product first.

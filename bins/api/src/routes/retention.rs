@@ -3,22 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use dilux_core::model::BackupId;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, BackupView};
 use crate::caller::Caller;
 use crate::input::{Id, OptionalBody};
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::backup::Backup;
 use crate::wire::retention::{BackupKept, DryRun, DryRunBody, RetentionPreview, Wish};
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(dry_run))
-        .routes(routes!(pin_backup, unpin_backup))
-        .routes(routes!(hold_backup, release_backup))
-        .routes(routes!(undelete_backup))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(dry_run))
+        .route(Permission::RunBackups, routes!(pin_backup, unpin_backup))
+        .route(Permission::RunBackups, routes!(hold_backup))
+        .route(Permission::DeleteData, routes!(release_backup))
+        .route(Permission::RunBackups, routes!(undelete_backup))
 }
 
 /// What retention would keep and delete, each with its reasons: of one database, of those that

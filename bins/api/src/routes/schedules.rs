@@ -4,18 +4,19 @@
 use axum::Json;
 use axum::extract::State;
 use dilux_core::model::{DatabaseId, PolicyId};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::input::Id;
+use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::registration::Routes;
 use crate::wire::schedule::{Preview, Schedule};
 
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(get_schedule))
-        .routes(routes!(get_preview))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .route(Permission::View, routes!(get_schedule))
+        .route(Permission::View, routes!(get_preview))
 }
 
 /// When a database is backed up next, and what became of its last slots, each with the reason.

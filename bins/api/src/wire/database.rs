@@ -20,6 +20,7 @@ pub(crate) use new::{EngineChoice, NewDatabase, PolicyChoice};
 use super::Damaged;
 use super::rpo::Rpo;
 use crate::app::{DatabasePage, DatabaseView};
+use crate::caller::Caller;
 use crate::input::{Filters, FromQuery};
 
 /// A database to be backed up. Passwords are never shown.
@@ -49,11 +50,11 @@ pub(crate) struct Database {
     database_name: String,
     /// Its own way to sign in; `null` while it uses its engine's.
     auth_method: Option<String>,
-    /// The account that backups use.
+    /// The account that backups use; `null` for viewers.
     username: Option<String>,
     /// Whether a password of its own is kept.
     has_password: bool,
-    /// Name under which the secret store keeps its own password.
+    /// Name under which the secret store keeps its own password; `null` for viewers.
     password_secret_name: Option<String>,
     /// The policy that it follows, its own or its engine's.
     #[schema(example = "production-standard")]
@@ -136,6 +137,15 @@ impl Database {
     /// The same with how it stands against its recovery point objective.
     pub(crate) fn standing(mut self, rpo: &dilux_core::rpo::Rpo) -> Self {
         self.rpo = Some(rpo.into());
+        self
+    }
+
+    /// The same as the caller may see it: viewers see no account and not where secrets are.
+    pub(crate) fn seen_by(mut self, caller: &Caller) -> Self {
+        if !caller.sees_accounts() {
+            self.username = None;
+            self.password_secret_name = None;
+        }
         self
     }
 }
@@ -224,10 +234,10 @@ pub(crate) struct DatabaseList {
 }
 
 impl DatabaseList {
-    /// A page with how each database stands, in the same order.
-    pub(crate) fn new(page: DatabasePage, rpos: &[dilux_core::rpo::Rpo]) -> Self {
+    /// A page with how each database stands, in the same order, as the caller may see it.
+    pub(crate) fn new(page: DatabasePage, rpos: &[dilux_core::rpo::Rpo], caller: &Caller) -> Self {
         let views = page.items.iter().zip(rpos);
-        let databases = views.map(|(view, rpo)| Database::from(view).standing(rpo));
+        let databases = views.map(|(view, rpo)| Database::from(view).standing(rpo).seen_by(caller));
         Self {
             count: page.items.len(),
             total: page.total,

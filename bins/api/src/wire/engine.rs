@@ -14,6 +14,7 @@ pub(crate) use answers::{DiscoveredDatabase, DiscoveredDatabases, EngineTest, Re
 use super::Damaged;
 use super::sign_in::{SignIn, SignInPatch};
 use crate::app::{EnginePage, EngineUpdate, EngineView};
+use crate::caller::Caller;
 use crate::input::{Fields, Filters, FromFields, FromQuery, Patch};
 
 /// A registered database server. Passwords are never shown.
@@ -37,12 +38,12 @@ pub(crate) struct Engine {
     /// How databases of this engine sign in.
     #[schema(example = "user_password")]
     auth_method: Option<String>,
-    /// Account.
+    /// Account; `null` for viewers.
     #[schema(example = "backup_user")]
     username: Option<String>,
     /// Whether a password is kept.
     has_password: bool,
-    /// Name under which the secret store keeps the password.
+    /// Name under which the secret store keeps the password; `null` for viewers.
     password_secret_name: Option<String>,
     /// Always `null`: connection strings are secret.
     connection_string: Option<String>,
@@ -99,6 +100,17 @@ impl From<&EngineView> for Engine {
             database_count: Some(view.database_count),
             ..Self::from(&view.engine.value)
         }
+    }
+}
+
+impl Engine {
+    /// The same as the caller may see it: viewers see no account and not where secrets are.
+    pub(crate) fn seen_by(mut self, caller: &Caller) -> Self {
+        if !caller.sees_accounts() {
+            self.username = None;
+            self.password_secret_name = None;
+        }
+        self
     }
 }
 
@@ -268,10 +280,11 @@ pub(crate) struct EngineList {
 }
 
 impl EngineList {
-    /// The answer to `filter`.
-    pub(crate) fn new(page: &EnginePage, filter: &EngineFilter) -> Self {
+    /// The answer to `filter`, as the caller may see it.
+    pub(crate) fn new(page: &EnginePage, filter: &EngineFilter, caller: &Caller) -> Self {
+        let shown = |view| Engine::from(view).seen_by(caller);
         Self {
-            items: page.items.iter().map(Engine::from).collect(),
+            items: page.items.iter().map(shown).collect(),
             total: page.total,
             limit: filter.limit,
             offset: filter.offset,

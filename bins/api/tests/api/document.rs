@@ -53,6 +53,26 @@ const ROUTES: &[&str] = &[
     "POST /api/backups/{backup_id}/hold",
     "DELETE /api/backups/{backup_id}/hold",
     "POST /api/backups/{backup_id}/undelete",
+    "GET /api/tokens",
+    "POST /api/tokens",
+    "DELETE /api/tokens/{token_id}",
+    "POST /api/auth/setup",
+    "POST /api/auth/login",
+    "POST /api/auth/invitation",
+    "POST /api/auth/logout",
+    "POST /api/auth/events",
+    "GET /api/users",
+    "POST /api/users",
+    "GET /api/users/me",
+    "PUT /api/users/me/preferences",
+    "PUT /api/users/me/password",
+    "GET /api/users/{user_id}",
+    "PUT /api/users/{user_id}",
+    "DELETE /api/users/{user_id}",
+    "POST /api/users/{user_id}/invitation",
+    "GET /api/access-requests",
+    "POST /api/access-requests/{request_id}/approve",
+    "POST /api/access-requests/{request_id}/reject",
 ];
 
 fn document() -> Value {
@@ -120,7 +140,7 @@ fn every_operation_says_what_it_does_what_it_answers_and_how_it_fails() {
                 "{route} {status}"
             );
         }
-        for status in ["401", "422", "500", "503"] {
+        for status in ["401", "403", "422", "429", "500", "503"] {
             let schema = &responses[status]["content"]["application/problem+json"]["schema"];
             assert_eq!(
                 schema["$ref"], "#/components/schemas/Problem",
@@ -143,16 +163,23 @@ fn every_operation_says_what_it_does_what_it_answers_and_how_it_fails() {
 }
 
 #[test]
-fn the_bearer_token_is_demanded_of_all_but_health() {
+fn a_token_or_a_session_is_demanded_of_all_that_is_not_public() {
     let document = document();
     assert_eq!(
         document["components"]["securitySchemes"]["bearer"]["scheme"],
         "bearer"
     );
-    assert_eq!(document["security"], serde_json::json!([{ "bearer": [] }]));
+    let session = &document["components"]["securitySchemes"]["session"];
+    assert_eq!(
+        (&session["in"], &session["name"]),
+        (&"cookie".into(), &"__Host-dilux_session".into())
+    );
+    let either = serde_json::json!([{ "bearer": [] }, { "session": [] }]);
+    assert_eq!(document["security"], either);
     for (route, operation) in operations(&document) {
         let own = operation.get("security");
-        assert_eq!(own.is_some(), route == "GET /api/health", "{route}");
+        let is_public = operation["x-permission"] == "public";
+        assert_eq!(own.is_some(), is_public, "{route}");
     }
 }
 

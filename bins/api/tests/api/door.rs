@@ -52,7 +52,7 @@ fn is_problem(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn every_operation_but_health_needs_the_token() {
+async fn every_operation_but_health_and_signing_in_needs_a_token() {
     let world = World::new().await;
     let operations = operations();
     assert!(operations.len() > 20, "found only {operations:?}");
@@ -74,13 +74,13 @@ async fn every_operation_but_health_needs_the_token() {
                 is_problem(&answer);
                 assert_eq!(answer.header("www-authenticate"), "Bearer");
             } else {
-                assert_eq!(answer.status, 200, "{method} {path}: {}", answer.body);
                 open.push(path.clone());
             }
         }
     }
     open.dedup();
-    assert_eq!(open, ["/api/health"]);
+    let expected = ["/api/auth/invitation", "/api/auth/login", "/api/health"];
+    assert_eq!(open, expected);
 }
 
 #[tokio::test]

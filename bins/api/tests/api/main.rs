@@ -1,6 +1,7 @@
 //! The API in process, over the embedded store, with a clock that stands still.
 #![cfg(test)]
 
+mod accounts;
 mod backups;
 mod canary;
 mod connections;
@@ -28,6 +29,10 @@ mod rpo;
 mod schedules;
 mod seeds;
 mod server;
+mod sessions;
 mod start;
+mod tokens;
+mod viewers;
+mod who_may;
 mod wire;
 mod world;

@@ -8,10 +8,12 @@ mod deviations;
 mod example;
 mod front_end;
 mod history;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
 use dilux_api::openapi;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -20,6 +22,7 @@ use crate::world::{Answer, World};
 use compare::{Difference, compare};
 use deviations::{DEVIATIONS, Deviation};
 use example::{Bindings, Example, arrangements, examples, recorded_routes};
+use people::People;
 
 /// A host that no server answers at.
 const DOWN: &str = "mysql-down.example.internal";
@@ -101,6 +104,7 @@ fn outdated(known: &Deviation, found: &[Difference]) -> Vec<String> {
 async fn replay() -> Vec<Difference> {
     let world = World::new().await;
     world.server.down.lock().unwrap().push(DOWN);
+    let mut people = People::register(&world).await;
     let mut bindings = Bindings::default();
     let mut found = Vec::new();
     let mut has_history = false;
@@ -114,21 +118,29 @@ async fn replay() -> Vec<Difference> {
             history::plant(&world, &mut bindings).await;
             has_history = true;
         }
+        people.prepare(&world, &example).await;
         if let Some(arrangement) = prepared.remove(&example.name) {
             let body = bindings.fill_all(&arrangement.body);
             let answer = world.post(&arrangement.path, &body).await.expect(201);
-            let thing = ["engine", "database", "policy"].map(|key| answer[key]["id"].as_str());
+            let thing =
+                ["engine", "database", "policy", "user"].map(|key| answer[key]["id"].as_str());
             let id = thing.into_iter().flatten().next().unwrap();
             bindings.bind(&format!("{{{{uuid:{}}}}}", arrangement.gives), id);
         }
         *world.server.databases.lock().unwrap() = found_on_server(&example.answer);
-        let answer = send(&world, &example, &bindings).await;
+        let headers = people.headers(&world, &example).await;
+        let answer = send(&world, &example, &bindings, &headers).await;
         found.extend(compare(&example, &answer, &mut bindings));
     }
     found
 }
 
-async fn send(world: &World, example: &Example, bindings: &Bindings) -> Answer {
+async fn send(
+    world: &World,
+    example: &Example,
+    bindings: &Bindings,
+    headers: &[(&str, String)],
+) -> Answer {
     let (method, _) = example.route.split_once(' ').unwrap();
     let method: Method = method.parse().unwrap();
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -136,12 +148,16 @@ async fn send(world: &World, example: &Example, bindings: &Bindings) -> Answer {
         query.append_pair(name, &bindings.fill(value));
     }
     let path = format!("{}?{}", bindings.fill(&example.path), query.finish());
-    if let Some(raw) = example.body["$raw"].as_str() {
-        return world.send_bytes(method, &path, raw.into()).await;
+    let mut request = Request::builder().method(method).uri(&path);
+    for (name, value) in headers {
+        request = request.header(*name, value);
     }
-    let body = bindings.fill_all(&example.body);
-    let body = Some(&body).filter(|body| !body.is_null());
-    world.call_with(method, &path, &[], body).await
+    let body = match (&example.body, example.body["$raw"].as_str()) {
+        (Value::Null, _) => Body::empty(),
+        (_, Some(raw)) => Body::from(raw.to_owned()),
+        (body, None) => Body::from(bindings.fill_all(body).to_string()),
+    };
+    world.send(request.body(body).unwrap()).await
 }
 
 /// The databases that an answer names as found on the server.

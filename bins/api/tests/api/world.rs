@@ -100,21 +100,27 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_variable("", "").await
+    }
+
+    /// A world with one more setting.
+    pub(crate) async fn with_variable(name: &str, value: &str) -> Self {
         let server = Arc::new(PlayedServer::default());
         let drivers = server.drivers();
-        Self::with(server, drivers).await
+        Self::with(server, drivers, (name, value)).await
     }
 
     /// A world whose engines are real servers.
     pub(crate) async fn with_drivers(drivers: Drivers) -> Self {
-        Self::with(Arc::default(), drivers).await
+        Self::with(Arc::default(), drivers, ("", "")).await
     }
 
-    async fn with(server: Arc<PlayedServer>, drivers: Drivers) -> Self {
+    async fn with(server: Arc<PlayedServer>, drivers: Drivers, variable: (&str, &str)) -> Self {
         let directory = TempDir::new().unwrap();
         let store = format!("file://{}", directory.path().display());
         let settings = Settings::read(&|name| match name {
             "STORAGE_CONNECTION_STRING" => Some(store.clone()),
+            _ if name == variable.0 => Some(variable.1.to_owned()),
             _ => None,
         })
         .unwrap();
@@ -157,8 +163,36 @@ impl World {
         }
     }
 
-    /// Sends a request with the token and these headers.
+    /// Sends a request with the bootstrap token and these headers.
     pub(crate) async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let bearer = format!("Bearer {TOKEN}");
+        let own = [("authorization", bearer.as_str())];
+        self.call_bare(method, path, &[&own, headers].concat(), body)
+            .await
+    }
+
+    /// Sends a request with this token, or none.
+    pub(crate) async fn call_as(
+        &self,
+        token: Option<&str>,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Answer {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers = bearer.as_deref().map(|bearer| ("authorization", bearer));
+        self.call_bare(method, path, &Vec::from_iter(headers), body)
+            .await
+    }
+
+    /// Sends a request with these headers and the host.
+    pub(crate) async fn call_bare(
         &self,
         method: Method,
         path: &str,
@@ -168,8 +202,7 @@ impl World {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", "localhost:7071")
-            .header("authorization", format!("Bearer {TOKEN}"));
+            .header("host", "localhost:7071");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -14,6 +14,7 @@ use super::{DatabaseView, creation_details, event};
 use crate::app::undo::Undo;
 use crate::app::{Application, engines};
 use crate::caller::Caller;
+use crate::permission::Permission;
 use crate::wire::database::{EngineChoice, NewDatabase, PolicyChoice};
 use crate::wire::engine::NewEngine;
 use crate::wire::sign_in::SignIn;
@@ -33,6 +34,9 @@ impl Application {
         new: NewDatabase,
         caller: &Caller,
     ) -> Result<DatabaseView> {
+        if new.own_credentials.is_some() {
+            caller.require(Permission::ManageEngines)?;
+        }
         let guard = self.registration.lock().await;
         let policy = self.policy_of(&new.policy).await?;
         let engine = self.choose_engine(&new.engine).await?;
@@ -41,6 +45,9 @@ impl Application {
                 .await?;
         }
         let is_new_engine = matches!(engine, EngineOf::New(_));
+        if is_new_engine {
+            caller.require(Permission::ManageEngines)?;
+        }
         let mut undo = Undo::new(self);
         let outcome = async {
             let engine = match engine {

@@ -13,6 +13,7 @@ use crate::app::undo::Undo;
 use crate::app::{Application, RACES, too_many_races, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
+use crate::permission::Permission;
 use crate::wire::database::DatabaseChange;
 use crate::wire::sign_in::uses_no_password;
 
@@ -39,7 +40,8 @@ impl Application {
                     .await?;
             }
             let mut undo = Undo::new(self);
-            let outcome = self.replace_database(&mut undo, &present, change).await;
+            let outcome = self.replace_database(&mut undo, &present, change, caller);
+            let outcome = outcome.await;
             let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
             match undo.settle(outcome).await {
                 Err(_) if is_lost => {}
@@ -67,8 +69,13 @@ impl Application {
         undo: &mut Undo<'_>,
         present: &DatabaseView,
         change: &DatabaseChange,
+        caller: &Caller,
     ) -> Result<Versioned<Database>> {
-        let mut changed = apply(change, &present.database.value, &present.engine)?;
+        let before = &present.database.value;
+        let mut changed = apply(change, before, &present.engine)?;
+        if changed.credentials != before.credentials || change.password.is_some() {
+            caller.require(Permission::ManageEngines)?;
+        }
         changed.updated_at = self.installation.clock.now();
         if let (CredentialSource::Own { secret, .. }, Some(password)) =
             (&mut changed.credentials, &change.password)

@@ -103,11 +103,10 @@ impl Application {
     /// and goes last.
     async fn finish_removal(&self, mut removal: Versioned<Removal>) -> Result<usize> {
         let removals = &self.installation.repositories.removals;
-        let caller = Caller {
-            user_id: removal.value.user_id.clone(),
-            user_email: removal.value.user_email.clone(),
-            address: None,
-        };
+        let caller = Caller::admin(
+            removal.value.user_id.clone(),
+            removal.value.user_email.clone(),
+        );
         let id = removal.value.engine_id.clone();
         let jobs = self.jobs_on(&id, &removal.value.databases).await?;
         for job in jobs {

@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use crate::server::PASSWORD;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("../../wire/system.json"),
     include_str!("../../wire/engines.json"),
     include_str!("../../wire/databases.json"),
     include_str!("../../wire/policies.json"),
     include_str!("../../wire/backups.json"),
+    include_str!("../../wire/users.json"),
 ];
 
 /// A recorded request with its answer.
@@ -32,6 +33,9 @@ pub(super) struct Example {
     /// JSON, or `$raw` with text that is sent as it is.
     #[serde(default)]
     pub(super) body: Value,
+    /// Who asked; absent where that made no difference.
+    #[serde(default, rename = "as")]
+    pub(super) caller: Option<String>,
     pub(super) status: u16,
     pub(super) answer: Value,
 }

@@ -1,0 +1,126 @@
+//! API tokens: make, list, revoke, and recognise.
+
+use dilux_core::model::{ApiToken, ApiTokenId, AuditAction, AuditResourceType, SecretHash};
+use dilux_core::repository::{Listing, Versioned};
+use dilux_core::secret::SecretValue;
+use dilux_core::storage::StorageErrorKind;
+use dilux_core::{Error, Result};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::Application;
+use super::audit::Event;
+use crate::caller::Caller;
+use crate::wire::token::NewToken;
+
+impl Application {
+    /// Who presents `text` as a token; fails when it opens nothing.
+    pub(crate) async fn identify_token(&self, text: &str) -> Result<Caller> {
+        if self.token.matches(text) {
+            return Ok(Caller::bootstrap());
+        }
+        let id = ApiToken::id_in(text).ok_or(Error::Unauthenticated)?;
+        let tokens = &self.installation.repositories.api_tokens;
+        let token = tokens.get(&id).await?.ok_or(Error::Unauthenticated)?;
+        let now = self.installation.clock.now();
+        if !token.value.is_opened_by(text, now) {
+            return Err(Error::Unauthenticated);
+        }
+        let caller = Caller::program(&token.value);
+        if token.value.should_record_use(now) {
+            self.record_use(token).await;
+        }
+        Ok(caller)
+    }
+
+    /// Notes the use of a token. Somebody else doing so, or revoking it, at the same moment is no
+    /// reason to refuse, and neither is a store that takes no writes.
+    async fn record_use(&self, token: Versioned<ApiToken>) {
+        let mut used = token.value;
+        used.last_used = Some(self.installation.clock.now());
+        let tokens = &self.installation.repositories.api_tokens;
+        if let Err(error) = tokens.replace(used, &token.version).await {
+            tracing::debug!(%error, "the use of an API token was not recorded");
+        }
+    }
+
+    /// Makes a token. Gives its text, which is kept nowhere.
+    pub(crate) async fn create_token(
+        &self,
+        new: NewToken,
+        caller: &Caller,
+    ) -> Result<(ApiToken, SecretValue)> {
+        let (id, text) = ApiToken::text(&*self.installation.random);
+        let now = self.installation.clock.now();
+        let lifetime = SignedDuration::from_hours(24 * i64::from(new.expires_in_days));
+        let token = ApiToken {
+            id,
+            name: new.name,
+            role: new.role,
+            grants: new.grants,
+            hash: SecretHash::of(text.expose()),
+            created_at: now,
+            created_by: caller.user_email.clone(),
+            expires_at: now
+                .checked_add(lifetime)
+                .map_err(|error| Error::internal("compute the expiry", error))?,
+            last_used: None,
+        };
+        let tokens = &self.installation.repositories.api_tokens;
+        let token = tokens.insert(token).await?.value;
+        self.record(caller, event(AuditAction::TokenCreated, &token))
+            .await;
+        Ok((token, text))
+    }
+
+    /// All tokens, newest first.
+    pub(crate) async fn list_tokens(&self) -> Result<Listing<ApiToken>> {
+        let found = self.installation.repositories.api_tokens.list().await?;
+        let mut items: Vec<ApiToken> = found.items.into_iter().map(|row| row.value).collect();
+        items.sort_by(|a, b| {
+            let by_time = b.created_at.cmp(&a.created_at);
+            by_time.then_with(|| a.id.cmp(&b.id))
+        });
+        Ok(Listing {
+            items,
+            damaged: found.damaged,
+        })
+    }
+
+    /// Revokes a token: the next request with it is refused.
+    pub(crate) async fn delete_token(&self, id: &ApiTokenId, caller: &Caller) -> Result<()> {
+        let tokens = &self.installation.repositories.api_tokens;
+        for _ in 0..super::RACES {
+            let token = tokens.get(id).await?.ok_or_else(|| Error::NotFound {
+                what: "Token",
+                id: id.to_string(),
+            })?;
+            match tokens.delete(id, &token.version).await {
+                Ok(()) => {
+                    self.record(caller, event(AuditAction::TokenDeleted, &token.value))
+                        .await;
+                    return Ok(());
+                }
+                // Its use was recorded in between.
+                Err(error) if error.kind() == StorageErrorKind::PreconditionFailed => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        super::too_many_races()
+    }
+}
+
+fn event(action: AuditAction, token: &ApiToken) -> Event {
+    Event {
+        action,
+        resource_type: AuditResourceType::Token,
+        resource_id: token.id.to_string(),
+        resource_name: token.name.to_string(),
+        details: json!({
+            "role": token.role.as_str(),
+            "grants": token.grants.to_string(),
+            "expires_at": token.expires_at.to_string(),
+        }),
+        failure: None,
+    }
+}

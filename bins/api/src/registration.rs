@@ -1,0 +1,110 @@
+//! Registration of routes: the only way to serve one is to say which permission it needs. That
+//! permission is checked before the handler runs, and stands in the API's description.
+
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::{Router, routing};
+use dilux_core::Error;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, PathItem, SecurityRequirement};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::permission::Permission;
+use crate::problem::Answer;
+
+/// Key of an operation's permission in the API's description.
+const EXTENSION: &str = "x-permission";
+
+/// Routes, each with the permission that it needs.
+#[derive(Default)]
+pub(crate) struct Routes {
+    /// For everybody.
+    open: OpenApiRouter<App>,
+    /// Behind the door.
+    closed: OpenApiRouter<App>,
+}
+
+impl Routes {
+    /// Adds what `routes!` gives: operations on one path that need the same permission.
+    #[must_use]
+    pub(crate) fn route(
+        mut self,
+        permission: Permission,
+        (schemas, mut paths, methods): UtoipaMethodRouter<App>,
+    ) -> Self {
+        for operation in paths.paths.values_mut().flat_map(operations) {
+            describe(operation, permission);
+        }
+        if permission.is_public() {
+            self.open = self.open.routes((schemas, paths, methods));
+        } else {
+            let methods = guarded(methods, permission);
+            self.closed = self.closed.routes((schemas, paths, methods));
+        }
+        self
+    }
+
+    /// These and those.
+    #[must_use]
+    pub(crate) fn merge(self, other: Self) -> Self {
+        Self {
+            open: self.open.merge(other.open),
+            closed: self.closed.merge(other.closed),
+        }
+    }
+
+    /// `base` with all routes described in it.
+    pub(crate) fn describe(self, base: OpenApi) -> OpenApi {
+        OpenApiRouter::with_openapi(base)
+            .merge(self.open)
+            .merge(self.closed)
+            .into_openapi()
+    }
+
+    /// Those for everybody, and those that must stand behind the door.
+    pub(crate) fn into_routers(self) -> (Router<App>, Router<App>) {
+        (self.open.into(), self.closed.into())
+    }
+}
+
+/// The operations on a path.
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
+fn describe(operation: &mut Operation, permission: Permission) {
+    let extensions = operation.extensions.get_or_insert_default();
+    extensions.merge(Extensions::from_iter([(EXTENSION, permission.name())]));
+    if permission.is_public() {
+        operation.security = Some(vec![SecurityRequirement::default()]);
+    }
+}
+
+fn guarded(
+    methods: routing::MethodRouter<App>,
+    permission: Permission,
+) -> routing::MethodRouter<App> {
+    let guard = move |request: Request, next: Next| admit(permission, request, next);
+    methods.route_layer(middleware::from_fn(guard))
+}
+
+/// Lets a request pass when its caller may do what the route does. A caller that nobody identified
+/// may nothing.
+async fn admit(permission: Permission, request: Request, next: Next) -> Answer<Response> {
+    let caller = request.extensions().get::<Caller>();
+    let caller = caller.ok_or(Error::Unauthenticated)?;
+    caller.require(permission)?;
+    Ok(next.run(request).await)
+}
