@@ -32,6 +32,7 @@ const PURE_ITEMS: &[&[&str]] = &[
     &["Result"],
     &["random", "Random"],
     &["random", "uuid_text"],
+    &["random", "hex_text"],
     &["secret", "SecretName"],
     &["secret", "SecretValue"],
     &["transfer", "Failure"],
