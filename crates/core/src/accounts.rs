@@ -198,15 +198,18 @@ impl Accounts {
         Ok(user.value)
     }
 
-    /// Notes that somebody signed in.
-    pub async fn record_login(&self, id: &UserId) -> Result<Versioned<User>> {
+    /// Notes that somebody signed in; fails when what they proved was changed since: then they are
+    /// of another epoch.
+    pub async fn record_login(&self, id: &UserId, epoch: u32) -> Result<Versioned<User>> {
         let now = self.now();
-        let (_, user) = self
-            .edit(id, &|_| Ok(()), &|user| {
-                user.last_login = Some(now);
-                Ok(())
-            })
-            .await?;
+        let sign_in = |user: &mut User| {
+            if user.epoch != epoch {
+                return Err(Error::Unauthenticated);
+            }
+            user.last_login = Some(now);
+            Ok(())
+        };
+        let (_, user) = self.edit(id, &|_| Ok(()), &sign_in).await?;
         Ok(user)
     }
 

@@ -46,7 +46,8 @@ impl Application {
             return Err(disabled());
         }
         self.attempts.succeed(&account, address);
-        let user = self.accounts().record_login(&user.id).await?.value;
+        let accounts = self.accounts();
+        let user = accounts.record_login(&user.id, user.epoch).await?.value;
         let (session, text) = self.begin_session(&user).await?;
         self.forget_ended_sessions().await;
         let mut caller = Caller::person(&user, session);

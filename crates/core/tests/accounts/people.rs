@@ -231,6 +231,23 @@ async fn another_role_or_being_disabled_ends_sessions_and_another_name_does_not(
 }
 
 #[tokio::test]
+async fn a_sign_in_that_a_change_overtook_is_none() {
+    let world = world().await;
+    let proved = member(&world, "a@example.com", Role::Operator).await;
+    let demotion = UserChange {
+        role: Some(Role::Viewer),
+        ..UserChange::default()
+    };
+    let change = world.accounts.change(&proved.id, &demotion, &|_| Ok(()));
+    let (_, present) = change.await.unwrap();
+    let late = world.accounts.record_login(&proved.id, proved.epoch).await;
+    assert!(matches!(late, Err(Error::Unauthenticated)));
+    let epoch = present.value.epoch;
+    let signed_in = world.accounts.record_login(&proved.id, epoch).await;
+    assert!(signed_in.unwrap().value.last_login.is_some());
+}
+
+#[tokio::test]
 async fn rows_of_the_python_product_are_people_like_others() {
     let world = world().await;
     let id = "aaaaaaaa-0000-4000-8000-000000000001";

@@ -90,7 +90,7 @@ impl People {
         let id = self.user_id(world, email).await?;
         let mut user = self.0.user(&id).await.unwrap().value;
         if user.enabled && user.last_login.is_none() {
-            user = self.0.record_login(&id).await.unwrap().value;
+            user = self.0.record_login(&id, user.epoch).await.unwrap().value;
         }
         let installation = &world.installation;
         let now = installation.clock.now();
