@@ -3,12 +3,15 @@
 
 mod audit;
 mod backups;
+mod components;
 mod connections;
 mod databases;
 mod dead_letters;
+mod deletions;
 mod discovery;
 mod downloads;
 mod engines;
+mod files;
 mod health;
 mod jobs;
 mod people;
@@ -16,11 +19,14 @@ mod policies;
 mod readiness;
 mod restores;
 mod retention;
+mod retries;
 mod rpo;
 mod schedules;
 mod sessions;
+mod settings;
 mod tokens;
 mod undo;
+mod verifications;
 
 use std::sync::Arc;
 
@@ -33,12 +39,18 @@ use dilux_drivers::Drivers;
 use tokio::sync::{Mutex, Semaphore};
 
 pub(crate) use backups::{BackupPage, BackupView, Paging};
+pub(crate) use components::ComponentsView;
 pub(crate) use connections::ConnectionTest;
 pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
 pub(crate) use dead_letters::DeadLetters;
+pub(crate) use deletions::{BackupsDeleted, BulkOutcome, Deleted};
 pub(crate) use discovery::{Discovery, FoundDatabase, Import};
 pub(crate) use downloads::{BackupData, Link};
-pub(crate) use engines::{EnginePage, EngineUpdate, EngineView, RemovalPreview};
+pub(crate) use engines::{
+    AppliedCredentials, CredentialUpdate, CredentialView, EnginePage, EngineRemoved, EngineUpdate,
+    EngineView, RemovalPreview,
+};
+pub(crate) use files::{BackupFile, BackupFiles};
 pub(crate) use health::HealthView;
 pub(crate) use jobs::{JobPage, Started};
 pub(crate) use people::UserPage;

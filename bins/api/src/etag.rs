@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::problem::{Answer, Problem};
 
 /// The header value of a version.
-fn text(version: &Version) -> String {
+pub(crate) fn text(version: &Version) -> String {
     let hash = Sha256::digest(version.as_str().as_bytes());
     format!("\"{}\"", data_encoding::HEXLOWER.encode(&hash[..12]))
 }
@@ -62,9 +62,9 @@ impl IfMatch {
         match self {
             Self::Absent | Self::Any => Ok(()),
             Self::Tags(tags) if tags.contains(&text(version)) => Ok(()),
-            Self::Tags(_) => Err(Error::Conflict(
-                "it was changed since you read it; read it again and repeat your change".to_owned(),
-            )),
+            Self::Tags(_) => Err(Error::Stale {
+                current: version.clone(),
+            }),
         }
     }
 }

@@ -15,6 +15,8 @@ use dilux_core::storage::StorageError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::etag;
+
 /// When to try again after a 503 of unknown length.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -190,7 +192,12 @@ impl From<Error> for Problem {
                 Self::with_errors(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail, errors)
             }
             Error::Refused(_) => Self::new(StatusCode::BAD_REQUEST, "refused", detail),
+            Error::WrongState(_) => Self::new(StatusCode::CONFLICT, "wrong-state", detail),
             Error::Conflict(_) => Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail),
+            Error::Stale { current } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail)
+                    .with_header(header::ETAG, etag::text(&current))
+            }
             Error::Unauthenticated | Error::SignInRefused(_) => {
                 Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
                     .with_header(header::WWW_AUTHENTICATE, "Bearer")
@@ -317,12 +324,17 @@ mod tests {
             what: "Engine",
             id: "x".into(),
         };
+        let stale = Error::Stale {
+            current: dilux_core::repository::Version::new("7"),
+        };
         for (error, expected) in [
             (not_found, 404),
             (Error::AlreadyExists("x".into()), 409),
             (Error::invalid("a", "b"), 422),
             (Error::Refused("x".into()), 400),
+            (Error::WrongState("x".into()), 409),
             (Error::Conflict("x".into()), 412),
+            (stale, 412),
             (Error::Unauthenticated, 401),
             (Error::SignInRefused("x".into()), 401),
             (Error::Forbidden("x".into()), 403),

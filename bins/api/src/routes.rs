@@ -4,6 +4,7 @@
 mod access_requests;
 mod auth;
 mod backups;
+mod credentials;
 mod data;
 mod databases;
 mod dead_letters;
@@ -12,8 +13,10 @@ mod health;
 mod jobs;
 mod policies;
 mod reply;
+mod restores;
 mod retention;
 mod schedules;
+mod settings;
 mod tokens;
 mod users;
 
@@ -24,6 +27,7 @@ pub(crate) fn all() -> Routes {
     Routes::default()
         .merge(health::routes())
         .merge(engines::routes())
+        .merge(credentials::routes())
         .merge(databases::routes())
         .merge(policies::routes())
         .merge(schedules::routes())
@@ -31,7 +35,9 @@ pub(crate) fn all() -> Routes {
         .merge(dead_letters::routes())
         .merge(backups::routes())
         .merge(data::routes())
+        .merge(restores::routes())
         .merge(retention::routes())
+        .merge(settings::routes())
         .merge(tokens::routes())
         .merge(auth::routes())
         .merge(users::routes())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::Application;
 use crate::context::Context;
@@ -50,6 +51,10 @@ pub async fn serve(
     if let Err(error) = app.finish_removals().await {
         tracing::error!(%error, "an interrupted removal could not be finished");
     }
+    let heart = {
+        let (app, stop) = (app.clone(), shutdown.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move { app.keep_alive(&stop).await }))
+    };
     let service = router_of(app).into_make_service_with_connect_info::<SocketAddr>();
     let stop = shutdown.clone();
     let server = axum::serve(listener, service)
@@ -60,8 +65,12 @@ pub async fn serve(
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        outcome = server => outcome?,
+        outcome = server => {
+            shutdown.cancel();
+            outcome?;
+        }
         () = overdue => tracing::warn!("requests were still under way when the time to stop was up"),
     }
+    heart.await?;
     Ok(())
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod access_request;
 pub(crate) mod backup;
+pub(crate) mod component;
 pub(crate) mod database;
 pub(crate) mod dead_letter;
 pub(crate) mod engine;
@@ -18,6 +19,7 @@ pub(crate) mod policy;
 pub(crate) mod retention;
 pub(crate) mod rpo;
 pub(crate) mod schedule;
+pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 pub(crate) mod token;

@@ -179,8 +179,8 @@ impl Processor {
             warnings,
         } = origin;
         let (tiers, slot) = match &job.work {
-            dilux_core::model::Work::Backup(work) => (work.tiers.clone(), work.slot),
-            dilux_core::model::Work::Restore(_) => (Vec::new(), None),
+            Work::Backup(work) => (work.tiers.clone(), work.slot),
+            Work::Restore(_) | Work::Verify(_) => (Vec::new(), None),
         };
         Manifest {
             schema: Manifest::SCHEMA,

@@ -107,6 +107,7 @@ impl Processor {
                 (JobState::Cancelled { .. }, _) => AuditAction::JobCancelled,
                 (_, Work::Backup(_)) => AuditAction::BackupFailed,
                 (_, Work::Restore(_)) => AuditAction::RestoreFailed,
+                (_, Work::Verify(_)) => AuditAction::VerificationFailed,
             };
             self.audit(job, action, Some(failure)).await;
         }

@@ -78,12 +78,16 @@ impl Processor {
         Ok(claim)
     }
 
-    /// The engine that a job loads: its database's, or the target of a restore. `None` when it is
-    /// registered no more; the attempt will say so.
+    /// The engine that a job loads: its database's, or the target of a restore. `None` for a
+    /// verification that only reads, and when it is registered no more; the attempt will say so.
     async fn loaded_engine(&self, job: &Job) -> StorageResult<Option<Engine>> {
         let repositories = &self.installation.repositories;
         let id = match &job.work {
             Work::Restore(work) => work.target_engine.clone(),
+            Work::Verify(work) => match &work.rehearse_on {
+                Some(engine) => engine.clone(),
+                None => return Ok(None),
+            },
             Work::Backup(_) => match repositories.databases.get(&job.database_id).await {
                 Ok(Some(database)) => database.value.engine_id,
                 Ok(None) => return Ok(None),

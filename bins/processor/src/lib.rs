@@ -11,9 +11,11 @@ mod keeper;
 mod restore;
 mod run;
 mod subject;
+mod verify;
 
 use std::sync::Arc;
 
+use dilux_core::component::{Component, ComponentKind};
 use dilux_core::installation::Installation;
 use dilux_core::model::WorkerId;
 use dilux_drivers::Drivers;
@@ -58,6 +60,8 @@ impl Processor {
         let slots = self.installation.settings.worker.slots;
         tracing::info!(worker.id = %self.worker, worker.slots = slots, "processor is ready");
         let mut workers = JoinSet::new();
+        let (this, stop) = (self.clone(), shutdown.clone());
+        workers.spawn(async move { this.keep_alive(&stop).await });
         for slot in 1..=slots {
             let mut processor = self.clone();
             processor.worker = self.worker.in_slot(slot);
@@ -69,5 +73,15 @@ impl Processor {
             }
         }
         tracing::info!("processor has stopped");
+    }
+
+    async fn keep_alive(&self, stop: &CancellationToken) {
+        let version = env!("CARGO_PKG_VERSION");
+        let component = Component::starting(&self.installation, ComponentKind::Processor, version);
+        let component = Component {
+            slots: u32::try_from(self.installation.settings.worker.slots).ok(),
+            ..self.drivers.describe(component)
+        };
+        component.keep_alive(&self.installation, stop).await;
     }
 }

@@ -2,7 +2,9 @@
 
 use dilux_core::crash;
 use dilux_core::expiry::Expiry;
-use dilux_core::model::{AuditAction, Comparison, DatabaseName, Job, Manifest, RestoreWork, Stage};
+use dilux_core::model::{
+    AuditAction, BackupId, Comparison, DatabaseName, EngineId, Job, Manifest, RestoreWork, Stage,
+};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::{Driver, RestorePlan, Target};
 
@@ -24,15 +26,16 @@ impl Processor {
     ) -> Result<(), Failure> {
         activity.enter(Stage::Preparing);
         refuse_endless(job, self.installation.settings.worker.retry)?;
-        let manifest = self.manifest_of(work).await?;
-        self.lease_backup(job, work, &manifest).await?;
+        let manifest = self.manifest_of(&work.backup_id).await?;
+        self.lease_backup(job, &work.backup_id, &manifest).await?;
         let driver = self.drivers.for_engine(manifest.engine_type)?;
-        let target = self.restore_target(work, &manifest).await?;
+        let target = self.restore_target(&work.target_engine, &manifest).await?;
         let plan = RestorePlan {
             database: work.target_database.clone(),
             traits: manifest.traits.clone(),
             server: manifest.server.clone(),
             tool: manifest.tool.clone(),
+            is_rehearsal: false,
         };
         let sink = activity
             .unless_stopped(driver.restore(&target, &plan))
@@ -69,8 +72,8 @@ impl Processor {
         Ok(())
     }
 
-    async fn manifest_of(&self, work: &RestoreWork) -> Result<Manifest, Failure> {
-        let id = &work.backup_id;
+    /// The manifest of a backup that must have one.
+    pub(crate) async fn manifest_of(&self, id: &BackupId) -> Result<Manifest, Failure> {
         let manifest = match id.job() {
             Some(job) => {
                 self.manifest(id.as_str(), &Manifest::blob_name(&job))
@@ -86,16 +89,16 @@ impl Processor {
         })
     }
 
-    /// Keeps retention from deleting what is being restored. The API did so before it booked the
+    /// Keeps retention from deleting what is being read. The API did so before it booked the
     /// job; this is for jobs that were booked again since.
-    async fn lease_backup(
+    pub(crate) async fn lease_backup(
         &self,
         job: &Job,
-        work: &RestoreWork,
+        backup: &BackupId,
         manifest: &Manifest,
     ) -> Result<(), Failure> {
         let expiry = Expiry::new(self.installation.clone());
-        let leased = expiry.lease_restore(&manifest.database_id, &work.backup_id, &job.id);
+        let leased = expiry.lease_restore(&manifest.database_id, backup, &job.id);
         leased.await.map_err(|error| {
             let kind = match error {
                 dilux_core::Error::Refused(_) => FailureKind::Configuration,
@@ -106,17 +109,17 @@ impl Processor {
     }
 
     /// The target server, with the source's own credentials where it is the same server.
-    async fn restore_target(
+    pub(crate) async fn restore_target(
         &self,
-        work: &RestoreWork,
+        engine: &EngineId,
         manifest: &Manifest,
     ) -> Result<Target, Failure> {
-        if work.target_engine == manifest.engine_id
+        if *engine == manifest.engine_id
             && let Some(subject) = self.subject(&manifest.database_id).await?
         {
             return self.target(&subject).await;
         }
-        let engine = self.engine(&work.target_engine).await?;
+        let engine = self.engine(engine).await?;
         if engine.engine_type != manifest.engine_type {
             return Err(Failure::new(
                 FailureKind::Configuration,

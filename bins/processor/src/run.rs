@@ -26,7 +26,7 @@ impl Processor {
         let job = claim.job().await;
         let span = tracing::info_span!("job", job.id = %job.id, job.epoch = claim.epoch());
         async {
-            tracing::info!(database = %job.database_label, kind = kind(&job.work), "job starts");
+            tracing::info!(database = %job.database_label, kind = job.work.kind(), "job starts");
             let claim = Arc::new(claim);
             let _watch = self.watch_shutdown(&claim, shutdown);
             let activity = Activity::new(claim.stop_token().clone());
@@ -68,6 +68,7 @@ impl Processor {
         match &job.work {
             Work::Backup(work) => self.back_up(claim, job, work, activity).await,
             Work::Restore(work) => self.restore(claim, job, work, activity).await,
+            Work::Verify(work) => self.verify(claim, job, work, activity).await,
         }
     }
 
@@ -159,12 +160,5 @@ impl Processor {
             message.delete().await;
         }
         Ok(())
-    }
-}
-
-fn kind(work: &Work) -> &'static str {
-    match work {
-        Work::Backup(_) => "backup",
-        Work::Restore(_) => "restore",
     }
 }

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dilux_core::config::Settings;
+use dilux_core::expiry::{Expiry, Scope};
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    AuthMethod, BackupId, BackupStatus, BackupWork, Compression, CredentialSource, Database,
-    DatabaseId, Engine, EngineId, EngineType, Job, JobId, JobOwner, JobState, Manifest,
-    PolicySource, RestoreWork, Trigger, Work,
+    AuthMethod, Backup, BackupId, BackupStatus, BackupWork, Compression, CredentialSource,
+    Database, DatabaseId, Engine, EngineId, EngineType, Job, JobId, JobOwner, JobState, Manifest,
+    PolicySource, RestoreWork, Trigger, VerifyWork, Work,
 };
+use dilux_core::retention::{KeepReason, Verdict};
 use dilux_core::secret::SecretName;
-use dilux_core::storage::Profile;
-use dilux_drivers::Drivers;
+use dilux_core::storage::{
+    BlobName, ContainerName, Filter, Profile, PutOptions, Query, StoredEntity, TableName, Value,
+};
+use dilux_core::transfer::FailureKind;
+use dilux_drivers::{Drivers, Target, TlsMode};
 use dilux_processor::Processor;
 use dilux_testkit::postgres::PostgresServer;
 use dilux_testkit::samples;
@@ -253,4 +258,142 @@ async fn a_database_disabled_after_the_booking_is_missed_with_a_reason() {
             .message
             .contains("disabled")
     );
+}
+
+/// Verifies the backup of `job`, on `engine` where that is given.
+async fn verify(world: &World, job: &Job, key: &str, engine: Option<&EngineId>) -> Job {
+    let work = Work::Verify(VerifyWork {
+        backup_id: BackupId::from(&job.id),
+        rehearse_on: engine.cloned(),
+    });
+    world.run(world.job(key, work)).await
+}
+
+async fn line(world: &World, job: &Job) -> Backup {
+    let backups = &world.installation.repositories.backups;
+    let line = backups.get(&job.id, job.created_at).await.unwrap();
+    line.unwrap().value
+}
+
+/// Writes other bytes over the data of a backup: those that `change` makes of the present ones.
+async fn spoil(world: &World, line: &Backup, change: impl FnOnce(&mut Vec<u8>)) {
+    let blobs = &world.installation.storage.blobs;
+    let container = ContainerName::new(line.container.clone().unwrap()).unwrap();
+    let name = BlobName::new(line.blob_name.clone().unwrap()).unwrap();
+    let size = line.stored_bytes.unwrap();
+    let bytes = blobs.read(&container, &name, 0..size, None).await.unwrap();
+    let mut bytes = bytes.to_vec();
+    change(&mut bytes);
+    let options = PutOptions::default();
+    let put = blobs.put(&container, &name, bytes.into(), options);
+    put.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_12_truncated_or_corrupted_artefact_fails_verification_and_counts_no_more() {
+    let world = World::new().await;
+    let mut backups = Vec::new();
+    for number in 0..3 {
+        let job = world.job(&format!("manual|{number}"), backup_work());
+        backups.push(world.run(job).await);
+    }
+    let [whole, corrupted, truncated] = &backups[..] else {
+        panic!("three backups were made")
+    };
+    spoil(&world, &line(&world, corrupted).await, |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    })
+    .await;
+    spoil(&world, &line(&world, truncated).await, |bytes| {
+        bytes.truncate(bytes.len() / 2);
+    })
+    .await;
+    let verified = verify(&world, whole, "verify|1", None).await;
+    assert!(
+        matches!(verified.state, JobState::Completed { .. }),
+        "{:?}",
+        verified.state
+    );
+    let shown = line(&world, whole).await;
+    assert_eq!(shown.status, BackupStatus::Completed);
+    assert!(shown.marks.verified_at.is_some());
+    for (number, damaged) in [corrupted, truncated].into_iter().enumerate() {
+        let key = format!("verify|damaged|{number}");
+        let job = verify(&world, damaged, &key, None).await;
+        let failure = job.failure().unwrap();
+        assert_eq!(failure.kind, FailureKind::Integrity, "{failure:?}");
+        let shown = line(&world, damaged).await;
+        assert_eq!(shown.status, BackupStatus::Damaged);
+        assert!(shown.marks.verification_failed_at.is_some());
+        assert_eq!(shown.marks.sentence.as_ref(), Some(&failure.message));
+        let alerts = alerts_of(&world, &job.id).await;
+        assert_eq!(alerts, std::slice::from_ref(&failure.message));
+    }
+    let expiry = Expiry::new(world.installation.clone());
+    let scope = Scope::Database(world.database.clone());
+    let preview = expiry.preview(&scope, None).await.unwrap().remove(0);
+    let unsound = preview
+        .backups
+        .iter()
+        .filter(|it| it.verdict == Verdict::Keep(vec![KeepReason::Unsound]));
+    assert_eq!(unsound.count(), 2, "kept for people, counted as nothing");
+}
+
+/// What the audit log says of failed verifications by this job.
+async fn alerts_of(world: &World, job: &JobId) -> Vec<String> {
+    let tables = &world.installation.storage.tables;
+    let text = |text: &str| Value::String(text.to_owned());
+    let filter = Filter::equal("action", text("verification_failed"))
+        .and(Filter::equal("resource_id", text(job.as_str())));
+    let query = Query {
+        filter: Some(filter),
+        ..Query::default()
+    };
+    let table = TableName::new("auditlogs").unwrap();
+    let page = tables.query(&table, &query, None).await.unwrap();
+    let message = |row: &StoredEntity| match &row.entity.properties["error_message"] {
+        Value::String(message) => message.clone(),
+        other => panic!("{other:?}"),
+    };
+    page.entities.iter().map(message).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_may_restore_into_a_database_that_it_drops_again() {
+    let world = World::new().await;
+    let backup = world.run(world.job("manual|1", backup_work())).await;
+    let engine = world.engine.clone();
+    let verified = verify(&world, &backup, "verify|1", Some(&engine)).await;
+    assert!(
+        matches!(verified.state, JobState::Completed { .. }),
+        "{:?}",
+        verified.state
+    );
+    assert!(line(&world, &backup).await.marks.verified_at.is_some());
+    let drivers = Drivers::discover(&world.installation.settings).await;
+    let driver = drivers.for_engine(EngineType::PostgreSql).unwrap();
+    let target = Target {
+        host: world.server.host(),
+        port: world.server.port(),
+        credentials: world.server.credentials(),
+        tls: TlsMode::default(),
+    };
+    let left = driver.discover(&target).await.unwrap();
+    let left: Vec<&str> = left.iter().map(|found| found.name.as_str()).collect();
+    assert!(left.contains(&"shop"));
+    assert!(
+        left.iter().all(|name| !name.starts_with("dilux_verify_")),
+        "{left:?}"
+    );
+
+    // A server that is not there says nothing of the backup.
+    let gone: EngineId = "no-such".parse().unwrap();
+    let failed = verify(&world, &backup, "verify|2", Some(&gone)).await;
+    assert!(
+        matches!(failed.state, JobState::Failed { .. }),
+        "{:?}",
+        failed.state
+    );
+    assert_eq!(line(&world, &backup).await.status, BackupStatus::Completed);
 }

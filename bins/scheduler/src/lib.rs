@@ -11,6 +11,7 @@ mod timers;
 
 use std::time::Duration;
 
+use dilux_core::component::{Component, ComponentKind};
 use dilux_core::installation::Installation;
 use dilux_core::random::uuid_text;
 use dilux_core::timer::{Timer, TimerRule};
@@ -47,6 +48,12 @@ impl Scheduler {
             let (scheduler, stop) = (self.clone(), shutdown.clone());
             timers.spawn(async move { scheduler.keep_timer(timer, &stop).await });
         }
+        let (installation, stop) = (self.installation.clone(), shutdown.clone());
+        timers.spawn(async move {
+            let version = env!("CARGO_PKG_VERSION");
+            let component = Component::starting(&installation, ComponentKind::Scheduler, version);
+            component.keep_alive(&installation, &stop).await;
+        });
         self.keep_planning(&shutdown).await;
         while let Some(ended) = timers.join_next().await {
             if let Err(error) = ended {

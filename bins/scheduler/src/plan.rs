@@ -232,7 +232,7 @@ fn is_under_way(job: &Job, now: Timestamp) -> bool {
 fn serves(job: &Job, tier: Tier) -> bool {
     match &job.work {
         Work::Backup(work) => work.tiers.contains(&tier),
-        Work::Restore(_) => false,
+        Work::Restore(_) | Work::Verify(_) => false,
     }
 }
 

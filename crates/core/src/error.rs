@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage::{ETag, StorageError, StorageErrorKind};
 
 /// Result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -36,9 +36,18 @@ pub enum Error {
     /// The request is well-formed, but the present state forbids it.
     #[error("{0}")]
     Refused(String),
+    /// The thing is in a state in which this cannot be done to it.
+    #[error("{0}")]
+    WrongState(String),
     /// Somebody else changed the thing in the meantime.
     #[error("{0}")]
     Conflict(String),
+    /// The caller named a version that is not the present one.
+    #[error("it was changed since you read it; read it again and repeat your change")]
+    Stale {
+        /// The present version.
+        current: ETag,
+    },
     /// The caller did not say who they are.
     #[error("sign in first: send the token as 'Authorization: Bearer …'")]
     Unauthenticated,

@@ -12,6 +12,7 @@ mod preview;
 mod protection;
 mod registry;
 mod run;
+mod wishes;
 
 use jiff::{SignedDuration, Timestamp};
 

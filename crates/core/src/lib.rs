@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod catalog;
 pub mod clock;
+pub mod component;
 pub mod config;
 pub mod crash;
 pub mod dispatch;

@@ -34,12 +34,12 @@ pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use engine::{Engine, MaxJobs};
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
 pub use id::{
-    AccessRequestId, ApiTokenId, AuditId, BackupId, DatabaseId, DeadLetterId, EngineId, InvalidId,
-    JobId, PolicyId, SessionId, UserId, WorkerId,
+    AccessRequestId, ApiTokenId, AuditId, BackupId, ComponentId, DatabaseId, DeadLetterId,
+    EngineId, InvalidId, JobId, PolicyId, SessionId, UserId, WorkerId,
 };
 pub use job::{
     Attempt, AttemptEnd, BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease,
-    Progress, RestoreWork, RetryRule, Stage, Trigger, Urgency, Work,
+    Progress, RestoreWork, RetryRule, Stage, Trigger, Urgency, VerifyWork, Work,
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
 pub use name::{

@@ -8,6 +8,7 @@ mod api_tokens;
 mod audit;
 mod backups;
 mod collection;
+mod components;
 mod database_states;
 mod databases;
 mod dead_letters;
@@ -45,10 +46,11 @@ pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
 pub use users::{Departures, UserRepository};
 
+use crate::component::Component;
 use crate::model::{
-    AccessRequest, AccessRequestId, ApiToken, ApiTokenId, BackupPolicy, Database, DatabaseId,
-    DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId, Removal, Session,
-    SessionId,
+    AccessRequest, AccessRequestId, ApiToken, ApiTokenId, BackupPolicy, ComponentId, Database,
+    DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId, Removal,
+    Session, SessionId,
 };
 use crate::storage::{StorageResult, TableName, TableStore};
 use crate::timer::{Timer, TimerState};
@@ -88,6 +90,8 @@ pub struct Repositories {
     pub api_tokens: Collection<ApiToken, ApiTokenId>,
     /// Timers by name.
     pub timers: Collection<TimerState, Timer>,
+    /// Running processes by id.
+    pub components: Collection<Component, ComponentId>,
     /// The newest report of the health monitor.
     pub health: HealthRepository,
     /// Places of running jobs.
@@ -135,6 +139,7 @@ impl Repositories {
             ),
             api_tokens: Collection::new(tables.clone(), fixed("apitokens"), "api_token"),
             timers: Collection::new(tables.clone(), fixed("timers"), "timer"),
+            components: Collection::new(tables.clone(), fixed("components"), "component"),
             health: HealthRepository::new(tables.clone(), fixed("healthreports")),
             places: PlaceRepository::new(tables.clone(), fixed("places")),
             jobs: JobRepository::new(
@@ -175,6 +180,7 @@ impl Repositories {
             self.sessions.table(),
             self.access_requests.table(),
             self.timers.table(),
+            self.components.table(),
             self.health.table(),
             self.places.table(),
         ];

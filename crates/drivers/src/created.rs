@@ -47,6 +47,18 @@ impl Created {
         self.is_ours = false;
     }
 
+    /// The database has served its purpose: drops it.
+    pub(crate) async fn discard(mut self) -> Result<(), Failure> {
+        self.is_ours = false;
+        let name = escape_controls(self.database.name().as_str());
+        self.database.drop_on_server().await.map_err(|left| {
+            let message = format!(
+                "everything was restored, but the database '{name}' that was made to try it could not be dropped ({left}): drop it by hand"
+            );
+            Failure::new(FailureKind::Configuration, message).with_detail(left.detail)
+        })
+    }
+
     /// Drops the database and adds to `failure` whether that worked.
     pub(crate) async fn drop_database(mut self, failure: Failure) -> Failure {
         self.is_ours = false;

@@ -99,6 +99,8 @@ pub struct RestorePlan {
     pub server: ServerIdentity,
     /// Tool that wrote the dump.
     pub tool: ToolIdentity,
+    /// Whether this only tries the dump: the database is dropped again once it is complete.
+    pub is_rehearsal: bool,
 }
 
 /// An engine type.
@@ -131,7 +133,8 @@ pub trait Driver: Send + Sync {
 
     /// Creates the new database and opens it for the bytes of a dump; `TargetExists` if there is
     /// one of that name. When the sink is aborted or its `finish` fails, the database that this
-    /// call created is dropped again; the failure's message says so, or says what was left.
+    /// call created is dropped again; the failure's message says so, or says what was left. After
+    /// a rehearsal it is dropped in any case.
     async fn restore(
         &self,
         target: &Target,

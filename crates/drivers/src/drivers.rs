@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dilux_core::component::{Component, FoundTool};
 use dilux_core::model::EngineType;
 use dilux_core::transfer::{Failure, FailureKind};
 
@@ -68,6 +69,30 @@ impl Drivers {
                 format!("engines of type {engine_type} can be registered, but not be backed up: this version has no driver for them"),
             )
         })
+    }
+
+    /// The engine types that have a driver.
+    pub fn engine_types(&self) -> Vec<EngineType> {
+        self.drivers
+            .iter()
+            .map(|driver| driver.engine_type())
+            .collect()
+    }
+
+    /// `component`, with what these drivers can work with.
+    #[must_use]
+    pub fn describe(&self, component: Component) -> Component {
+        let tools = self.tools.report().into_iter().map(|tool| FoundTool {
+            name: tool.name,
+            version: tool.version,
+            fixed_in: tool.fixed_in,
+            problem: tool.problem,
+        });
+        Component {
+            engine_types: self.engine_types(),
+            tools: tools.collect(),
+            ..component
+        }
     }
 
     /// The tools that the drivers use.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
 use crate::created::Created;
+use crate::driver::RestorePlan;
 use crate::process::ToolRestore;
 
 /// Adapts a dump to the client that reads it.
@@ -22,6 +23,7 @@ pub(crate) struct Restore<A> {
     tool: ToolRestore,
     created: Created,
     adapter: A,
+    is_rehearsal: bool,
 }
 
 impl<A: Adapter> Restore<A> {
@@ -31,7 +33,14 @@ impl<A: Adapter> Restore<A> {
             tool,
             created,
             adapter,
+            is_rehearsal: false,
         }
+    }
+
+    /// The same, and what becomes of the database as `plan` says.
+    pub(crate) fn for_plan(mut self, plan: &RestorePlan) -> Self {
+        self.is_rehearsal = plan.is_rehearsal;
+        self
     }
 
     async fn end(&mut self) -> Result<(), Failure> {
@@ -56,9 +65,13 @@ impl<A: Adapter> RestoreSink for Restore<A> {
     async fn finish(mut self: Box<Self>) -> Result<(), Failure> {
         let outcome = self.end().await;
         let Self {
-            mut tool, created, ..
+            mut tool,
+            created,
+            is_rehearsal,
+            ..
         } = *self;
         match outcome {
+            Ok(()) if is_rehearsal => created.discard().await,
             Ok(()) => {
                 created.keep();
                 Ok(())

@@ -2,16 +2,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dilux_core::model::{Backup, BackupId, DatabaseId, Engine, EngineId, JobId, Manifest};
-use dilux_core::repository::Cursor;
+use dilux_core::model::{
+    AuditAction, AuditResourceType, Backup, BackupId, DatabaseId, Engine, EngineId, JobId, Manifest,
+};
+use dilux_core::repository::{Cursor, Version, Versioned};
 use dilux_core::storage::{BlobName, StorageError};
 use dilux_core::{Error, Result};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde_json::json;
 
 use super::Application;
-use crate::wire::backup::BackupQuery;
+use super::audit::Event;
+use crate::caller::Caller;
+use crate::etag::IfMatch;
+use crate::input::Tags;
+use crate::wire::backup::{BackupQuery, describe};
 
 /// Largest manifest that is read.
 const MANIFEST_LIMIT: u64 = 1024 * 1024;
@@ -218,20 +225,17 @@ impl Application {
     ) -> Result<(BackupView, Option<Manifest>)> {
         let backup = self.backup(id).await?;
         let manifest = self.manifest(&backup.job_id).await?;
-        let engine = match &backup.engine_id {
-            None => None,
-            Some(id) => self.installation.repositories.engines.get(id).await?,
-        };
-        let view = BackupView {
-            backup,
-            engine: engine.map(|engine| engine.value),
-        };
-        Ok((view, manifest))
+        Ok((self.with_engine(backup).await?, manifest))
     }
 
-    /// The line of the history of a backup. Its key holds the time of the booking, which the job
-    /// knows, and the manifest when the job is gone.
+    /// The line of the history of a backup.
     pub(super) async fn backup(&self, id: &BackupId) -> Result<Backup> {
+        Ok(self.backup_line(id).await?.value)
+    }
+
+    /// The line of the history of a backup, with its version. Its key holds the time of the
+    /// booking, which the job knows, and the manifest when the job is gone.
+    pub(super) async fn backup_line(&self, id: &BackupId) -> Result<Versioned<Backup>> {
         let not_found = || Error::NotFound {
             what: "Backup",
             id: id.to_string(),
@@ -245,7 +249,51 @@ impl Application {
             manifest.ok_or_else(not_found)?.job_created_at
         };
         let line = repositories.backups.get(&job_id, booked_at).await?;
-        line.map(|line| line.value).ok_or_else(not_found)
+        line.ok_or_else(not_found)
+    }
+
+    /// The version of what people may change about a backup: what is wished about keeping it.
+    pub(crate) async fn version_of(&self, backup: &Backup) -> Result<Version> {
+        Ok(wishes(self.expiry().version(backup).await?))
+    }
+
+    /// Gives a backup labels in place of those that it has.
+    pub(crate) async fn label_backup(
+        &self,
+        id: &BackupId,
+        labels: &Tags,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<(BackupView, Version)> {
+        let backup = self.backup(id).await?;
+        let accepts = |version: Option<&Version>| if_match.check(&wishes(version.cloned()));
+        let labelled = self.expiry().label(&backup, &labels.0, accepts).await?;
+        let (labelled, version) = labelled;
+        let event = Event {
+            action: AuditAction::BackupLabelled,
+            resource_type: AuditResourceType::Backup,
+            resource_id: labelled.id.to_string(),
+            resource_name: describe(&labelled),
+            details: json!({
+                "database_id": labelled.database_id.as_str(),
+                "changes": {"labels": {"from": backup.marks.labels, "to": labels.0}},
+            }),
+            failure: None,
+        };
+        self.record(caller, event).await;
+        Ok((self.with_engine(labelled).await?, wishes(version)))
+    }
+
+    /// A backup with its engine, while that is registered.
+    pub(super) async fn with_engine(&self, backup: Backup) -> Result<BackupView> {
+        let engine = match &backup.engine_id {
+            None => None,
+            Some(id) => self.installation.repositories.engines.get(id).await?,
+        };
+        Ok(BackupView {
+            backup,
+            engine: engine.map(|engine| engine.value),
+        })
     }
 
     /// The manifest of a job.
@@ -273,6 +321,11 @@ impl Application {
             .map(Some)
             .map_err(|error| Error::internal(format!("read the manifest of job '{job}'"), error))
     }
+}
+
+/// The version of a backup by that of its wishes.
+fn wishes(version: Option<Version>) -> Version {
+    version.unwrap_or_else(|| Version::new("no wishes"))
 }
 
 fn start_of_day(day: Date) -> Option<Timestamp> {

@@ -128,6 +128,35 @@ impl Application {
         Ok(test)
     }
 
+    /// Tests the connection to a server with credentials that need not be stored.
+    pub(super) async fn test_target(
+        &self,
+        engine_type: EngineType,
+        target: Target,
+    ) -> ConnectionTest {
+        let question = Question {
+            engine_type,
+            target,
+            database: None,
+        };
+        self.ask(question).await
+    }
+
+    /// Tests the connection to a database of a server.
+    pub(super) async fn test_database_at(
+        &self,
+        engine_type: EngineType,
+        target: Target,
+        database: &DatabaseName,
+    ) -> ConnectionTest {
+        let question = Question {
+            engine_type,
+            target,
+            database: Some(database),
+        };
+        self.ask(question).await
+    }
+
     /// Where an engine is, with its credentials.
     pub(super) async fn engine_target(&self, engine: &Engine) -> Result<Target> {
         if engine.auth_method.is_none() {
@@ -160,7 +189,8 @@ impl Application {
     }
 }
 
-fn target(engine: &Engine, credentials: Credentials) -> Target {
+/// Where an engine is, with these credentials.
+pub(super) fn target(engine: &Engine, credentials: Credentials) -> Target {
     Target {
         host: engine.host.clone(),
         port: engine.port,

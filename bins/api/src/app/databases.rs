@@ -16,9 +16,11 @@ use dilux_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::audit::Event;
+use super::deletions::BackupsDeleted;
 use super::{Application, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
+use crate::permission::Permission;
 use crate::wire::database::{DatabaseFilter, DatabaseRemoval};
 
 /// A database with its engine.
@@ -243,24 +245,25 @@ impl Application {
     }
 
     /// Removes a database, its own password, and its backup jobs that wait or run. Its backups
-    /// stay.
+    /// stay, unless they are to go too; then what became of them is told.
     pub(crate) async fn delete_database(
         &self,
         id: &DatabaseId,
         removal: &DatabaseRemoval,
         if_match: &IfMatch,
         caller: &Caller,
-    ) -> Result<()> {
-        if removal.delete_backups {
-            return Err(Error::Refused(
-                "this version cannot delete backups: repeat the request without delete_backups, \
-                 and the database goes while its backups stay"
-                    .to_owned(),
-            ));
-        }
+    ) -> Result<Option<BackupsDeleted>> {
         let database = self.database(id).await?;
         if_match.check(&database.version)?;
-        self.remove_database(database, caller).await
+        // First, so that the request can be repeated when it is interrupted.
+        let backups = if removal.delete_backups {
+            caller.require(Permission::DeleteData)?;
+            Some(self.delete_backups_of(id, caller).await?)
+        } else {
+            None
+        };
+        self.remove_database(database, caller).await?;
+        Ok(backups)
     }
 
     /// Removes a database in the version that was read.
@@ -295,7 +298,7 @@ impl Application {
             if job.value.database_id == *id && matches!(job.value.work, Work::Backup(_)) {
                 match self.cancel_job(&job.value.id, caller).await {
                     // It ended by itself in the meantime.
-                    Ok(_) | Err(Error::Refused(_)) => {}
+                    Ok(_) | Err(Error::WrongState(_)) => {}
                     Err(error) => return Err(error),
                 }
             }

@@ -1,8 +1,7 @@
 //! Dead letters: list them, give one another chance, throw one away.
 
 use dilux_core::model::{
-    AuditAction, AuditResourceType, DeadLetter, DeadLetterId, DeadLetterReason, Job, JobId,
-    JobOwner, Trigger, Work,
+    AuditAction, AuditResourceType, DeadLetter, DeadLetterId, DeadLetterReason, JobId,
 };
 use dilux_core::repository::{DamagedRow, Versioned};
 use dilux_core::storage::StorageErrorKind;
@@ -77,23 +76,9 @@ impl Application {
         let failed = failed.map(|job| job.value).ok_or_else(|| {
             Error::Refused(format!("the job '{id}' is gone; discard this letter"))
         })?;
-        let owner = JobOwner {
-            database_id: failed.database_id.clone(),
-            database_label: failed.database_label,
-            engine_type: failed.engine_type,
-        };
-        let work = match failed.work {
-            Work::Backup(mut work) => {
-                work.needs_enabled = false;
-                Work::Backup(work)
-            }
-            restore @ Work::Restore(_) => restore,
-        };
-        let next = JobId::derive(&failed.database_id, &format!("requeue|{letter}|{id}"));
-        let now = self.installation.clock.now();
-        let job = Job::new(next, owner, work, Trigger::Manual, now);
-        let dispatched = self.installation.dispatcher.dispatch(job).await?;
-        Ok(dispatched.job.id)
+        let key = format!("requeue|{letter}|{id}");
+        let booked = self.book_anew(failed, &key).await?;
+        Ok(booked.job.id)
     }
 
     async fn dead_letter(&self, id: &DeadLetterId) -> Result<Versioned<DeadLetter>> {

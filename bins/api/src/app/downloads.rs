@@ -22,6 +22,7 @@ use url::Url;
 
 use super::Application;
 use super::audit::Event;
+use super::deletions::database_of;
 use crate::caller::Caller;
 use crate::wire::backup::{DownloadQuery, describe};
 
@@ -127,20 +128,29 @@ impl Application {
         self.link_to(&backup, LINK_LIFE, caller).await
     }
 
-    /// A link to a blob that some backup names. The database is in the blob's name, so only its
-    /// history is looked through.
+    /// A link to a blob that some backup names.
     pub(crate) async fn link_by_blob(
         &self,
         query: &DownloadQuery,
         caller: &Caller,
     ) -> Result<Link> {
-        let blob_name = query.blob_name.as_str();
         let life = query.life().map_or(LINK_LIFE, |life| life.min(LINK_LIFE));
+        match self.backup_of_blob(&query.blob_name).await? {
+            Some(backup) => self.link_to(&backup, life, caller).await,
+            None => Err(Error::NotFound {
+                what: "Backup",
+                id: query.blob_name.chars().take(1024).collect(),
+            }),
+        }
+    }
+
+    /// The backup that has this blob. The database is in the blob's name, so only its history is
+    /// looked through.
+    pub(super) async fn backup_of_blob(&self, name: &str) -> Result<Option<Backup>> {
         let mut found = None;
-        let database = blob_name.split('/').nth(1).and_then(|id| id.parse().ok());
-        if let Some(database) = database {
+        if let Some(database) = database_of(name) {
             let visit = |backup: Backup, _| {
-                if backup.blob_name.as_deref() == Some(blob_name) {
+                if backup.blob_name.as_deref() == Some(name) {
                     found = Some(backup);
                 }
                 found.is_none()
@@ -148,13 +158,7 @@ impl Application {
             let backups = &self.installation.repositories.backups;
             backups.walk_database(&database, None, visit).await?;
         }
-        match found {
-            Some(backup) => self.link_to(&backup, life, caller).await,
-            None => Err(Error::NotFound {
-                what: "Backup",
-                id: blob_name.chars().take(1024).collect(),
-            }),
-        }
+        Ok(found)
     }
 
     async fn link_to(&self, backup: &Backup, life: Duration, caller: &Caller) -> Result<Link> {

@@ -1,5 +1,6 @@
 //! Engines: list, read, register, remove. Changes are in `update`.
 
+mod credentials;
 mod removal;
 mod update;
 
@@ -13,7 +14,8 @@ use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
-pub(crate) use removal::RemovalPreview;
+pub(crate) use credentials::{AppliedCredentials, CredentialUpdate, CredentialView};
+pub(crate) use removal::{EngineRemoved, RemovalPreview};
 pub(crate) use update::EngineUpdate;
 
 use super::Application;

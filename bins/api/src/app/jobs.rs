@@ -116,7 +116,7 @@ impl Application {
 
     /// The backup of a database that waits for a worker or runs. One that the scheduler has booked
     /// for later does not count.
-    async fn active_backup_of(&self, id: &DatabaseId) -> Result<Option<Job>> {
+    pub(super) async fn active_backup_of(&self, id: &DatabaseId) -> Result<Option<Job>> {
         let now = self.installation.clock.now();
         let active = self.installation.repositories.jobs.active(now).await?;
         Ok(active.into_iter().map(|job| job.value).find(|job| {
@@ -126,7 +126,7 @@ impl Application {
     }
 
     /// Fails when it is known now that the worker could not even start.
-    fn require_backup_is_possible(&self, view: &DatabaseView) -> Result<()> {
+    pub(super) fn require_backup_is_possible(&self, view: &DatabaseView) -> Result<()> {
         let drivers = &self.drivers;
         drivers
             .for_engine(view.engine.engine_type)
@@ -218,12 +218,24 @@ impl Application {
         let backups = &self.installation.repositories.backups;
         let line = match job.work {
             Work::Backup(_) => backups.get(&job.id, job.created_at).await?,
-            Work::Restore(_) => None,
+            Work::Restore(_) | Work::Verify(_) => None,
         };
         Ok((job, line.map(|line| line.value)))
     }
 
-    async fn job(&self, id: &JobId) -> Result<Job> {
+    /// One restore.
+    pub(crate) async fn view_restore(&self, id: &JobId) -> Result<Job> {
+        let not_found = || Error::NotFound {
+            what: "Restore",
+            id: id.to_string(),
+        };
+        let job = self.installation.repositories.jobs.get(id).await?;
+        job.map(|job| job.value)
+            .filter(|job| matches!(job.work, Work::Restore(_)))
+            .ok_or_else(not_found)
+    }
+
+    pub(super) async fn job(&self, id: &JobId) -> Result<Job> {
         let found = self.installation.repositories.jobs.get(id).await?;
         found.map(|job| job.value).ok_or_else(|| Error::NotFound {
             what: "Job",
@@ -247,7 +259,7 @@ impl Application {
             let cancelled = present
                 .value
                 .request_cancel(self.installation.clock.now())
-                .map_err(|error| Error::Refused(error.to_string()))?;
+                .map_err(|error| Error::WrongState(error.to_string()))?;
             self.note_cancelled(&cancelled).await?;
             match jobs.update(cancelled, &present.version).await {
                 Err(error) if is_lost_race(&error) => {}
@@ -281,7 +293,8 @@ impl Application {
     }
 }
 
-fn found(job: Job) -> Started {
+/// A job that was booked before.
+pub(super) fn found(job: Job) -> Started {
     Started {
         job,
         is_new: false,

@@ -7,6 +7,11 @@ use dilux_core::{Error, Result};
 use super::Application;
 
 impl Application {
+    /// Whether the stores are embedded ones, on this machine.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.installation.storage.embedded.is_some()
+    }
+
     /// Asks each store something small. Fails with the name of the first that does not answer.
     pub(crate) async fn check_stores(&self) -> Result<()> {
         let (storage, settings) = (&self.installation.storage, &self.installation.settings);

@@ -1,8 +1,8 @@
 //! Asking for a restore into a new database.
 
 use dilux_core::model::{
-    AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineType, JobId, JobOwner,
-    Manifest, RestoreWork, Work,
+    AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineId, EngineType, JobId,
+    JobOwner, Manifest, RestoreWork, Work,
 };
 use dilux_core::random::hex_text;
 use dilux_core::{Error, Result};
@@ -84,6 +84,15 @@ impl Application {
 
     async fn target_engine(&self, wish: &RestoreWish, manifest: &Manifest) -> Result<Engine> {
         let id = wish.engine_id.as_ref().unwrap_or(&manifest.engine_id);
+        self.restore_engine(id, manifest).await
+    }
+
+    /// An engine that a backup can be restored onto.
+    pub(super) async fn restore_engine(
+        &self,
+        id: &EngineId,
+        manifest: &Manifest,
+    ) -> Result<Engine> {
         let Some(engine) = self.installation.repositories.engines.get(id).await? else {
             let reason = format!("there is no engine '{id}'; name one to restore onto");
             return Err(Error::invalid("engine_id", reason));

@@ -104,13 +104,6 @@ impl Application {
             failure: None,
         };
         self.record(caller, event).await;
-        let engine = match &backup.engine_id {
-            None => None,
-            Some(id) => self.installation.repositories.engines.get(id).await?,
-        };
-        Ok(BackupView {
-            engine: engine.map(|engine| engine.value),
-            backup,
-        })
+        self.with_engine(backup).await
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, CatchUpHours, Compression, CronExpression, DatabaseId, DatabaseName, DayOfMonth,
-    DayOfWeek, Destination, Email, EngineId, EngineType, Grant, Host, HourlyInterval,
+    AuthMethod, BackupId, CatchUpHours, Compression, CronExpression, DatabaseId, DatabaseName,
+    DayOfMonth, DayOfWeek, Destination, Email, EngineId, EngineType, Grant, Host, HourlyInterval,
     JitterMinutes, KeepCount, Label, MaxJobs, Month, PageSize, PolicyId, PolicyZone, Port, Role,
     RpoMinutes, TimeOfDay, UserName,
 };
@@ -38,6 +38,7 @@ macro_rules! from_text {
 
 from_text!(
     AuthMethod,
+    BackupId,
     Compression,
     CronExpression,
     DatabaseId,

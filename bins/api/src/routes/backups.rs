@@ -1,31 +1,37 @@
-//! Backups: `/api/backups`. Their bytes are in `data`.
+//! Backups: `/api/backups`. Their bytes are in `data`, what is done with them in `restores`.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use dilux_core::model::BackupId;
 use utoipa_axum::routes;
 
 use super::data::Origin;
-use super::reply::accepted;
+use super::reply::{Tagged, tagged};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::input::{Id, IdempotencyKey, OptionalBody, Query};
+use crate::etag::IfMatch;
+use crate::input::{Body, Id, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::backup::{
-    Backup, BackupList, BackupQuery, DownloadLink, DownloadQuery, ManifestFacts, OneBackup,
-    RestoreQueued, RestoreWish,
+    Backup, BackupDeleted, BackupList, BackupQuery, BulkDeleted, BulkDeletion, BulkDeletionBody,
+    DeletionQuery, DownloadLink, DownloadQuery, FileList, FileQuery, Labels, LabelsBody,
+    ManifestFacts, OneBackup,
 };
+use crate::wire::retention::BackupKept;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::View, routes!(list_backups))
+        .route(Permission::View, routes!(list_files))
         .route(Permission::ReadData, routes!(link_by_blob_name))
+        .route(Permission::DeleteData, routes!(delete_by_blob_name))
+        .route(Permission::DeleteData, routes!(delete_backups))
         .route(Permission::View, routes!(get_backup))
+        .route(Permission::DeleteData, routes!(delete_backup))
+        .route(Permission::RunBackups, routes!(label_backup))
         .route(Permission::ReadData, routes!(link_backup))
-        .route(Permission::ReadData, routes!(restore_backup))
 }
 
 /// The history of backups, newest first.
@@ -39,6 +45,46 @@ async fn list_backups(
 ) -> Answer<Json<BackupList>> {
     let page = app.list_backups(&query).await?;
     Ok(Json(BackupList::new(&page, &query)))
+}
+
+/// The data of backups as files, by name. What the catalogue does not know of is not shown.
+#[utoipa::path(
+    get, path = "/api/backups/files", tag = "backups", params(FileQuery),
+    responses((status = 200, body = FileList))
+)]
+async fn list_files(
+    State(app): State<App>,
+    Query(query): Query<FileQuery>,
+) -> Answer<Json<FileList>> {
+    Ok(Json(FileList::from(&app.list_files(&query).await?)))
+}
+
+/// Deletes the backup that has a blob: data and line together, after the grace period of retention.
+/// A pinned or held backup, and the last good one of its database, stay.
+#[utoipa::path(
+    delete, path = "/api/backups/delete", tag = "backups", params(DeletionQuery),
+    responses((status = 200, body = BackupDeleted))
+)]
+async fn delete_by_blob_name(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<DeletionQuery>,
+) -> Answer<Json<BackupDeleted>> {
+    let gone = app.delete_by_blob(&query.blob_name, &caller).await?;
+    Ok(Json(BackupDeleted::from(&gone)))
+}
+
+/// Deletes several backups, named by their blobs or ids. Those that stay do not keep the others.
+#[utoipa::path(
+    post, path = "/api/backups/delete-bulk", tag = "backups", request_body = BulkDeletionBody,
+    responses((status = 200, body = BulkDeleted))
+)]
+async fn delete_backups(
+    State(app): State<App>,
+    caller: Caller,
+    Body(wish): Body<BulkDeletion>,
+) -> Answer<Json<BulkDeleted>> {
+    Ok(Json(app.delete_bulk(&wish, &caller).await?.into()))
 }
 
 /// A link to the data of a backup, by the name of its blob.
@@ -62,12 +108,58 @@ async fn link_by_blob_name(
     params(("backup_id" = String, Path, description = "Id of the backup")),
     responses((status = 200, body = OneBackup))
 )]
-async fn get_backup(State(app): State<App>, Id(id): Id<BackupId>) -> Answer<Json<OneBackup>> {
+async fn get_backup(State(app): State<App>, Id(id): Id<BackupId>) -> Answer<Tagged<OneBackup>> {
     let (view, manifest) = app.view_backup(&id).await?;
-    Ok(Json(OneBackup {
+    let version = app.version_of(&view.backup).await?;
+    let body = OneBackup {
         backup: Backup::from(&view),
         manifest: manifest.as_ref().map(ManifestFacts::from),
-    }))
+    };
+    Ok(tagged(&version, body))
+}
+
+/// Deletes a backup: data and line together, after the grace period of retention. A pinned or held
+/// backup, and the last good one of its database, stay. Of a backup that was never made the line is
+/// removed at once; one that is being made is answered with 409.
+#[utoipa::path(
+    delete, path = "/api/backups/{backup_id}", tag = "backups",
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    responses((status = 200, body = BackupDeleted))
+)]
+async fn delete_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+    if_match: IfMatch,
+) -> Answer<Json<BackupDeleted>> {
+    let deleted = app.delete_backup(&id, &if_match, &caller).await?;
+    Ok(Json(BackupDeleted::from(&deleted)))
+}
+
+/// Gives a backup labels in place of those that it has.
+#[utoipa::path(
+    put, path = "/api/backups/{backup_id}/labels", tag = "backups",
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    request_body = LabelsBody,
+    responses((status = 200, body = BackupKept))
+)]
+async fn label_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+    if_match: IfMatch,
+    Body(Labels(labels)): Body<Labels>,
+) -> Answer<Tagged<BackupKept>> {
+    let labelled = app.label_backup(&id, &labels, &if_match, &caller).await?;
+    let (view, version) = labelled;
+    let backup = Backup::from(&view);
+    Ok(tagged(&version, BackupKept { backup }))
 }
 
 /// A link to the data of a backup: of the store where it makes links, else of this API.
@@ -84,25 +176,4 @@ async fn link_backup(
 ) -> Answer<Json<DownloadLink>> {
     let link = app.link(&id, &caller).await?;
     Ok(Json(DownloadLink::new(link, &origin.0)))
-}
-
-/// Asks for a restore into a new database.
-#[utoipa::path(
-    post, path = "/api/backups/{backup_id}/restore", tag = "backups",
-    params(
-        ("backup_id" = String, Path, description = "Id of the backup"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gives the same job"),
-    ),
-    request_body = Option<RestoreWish>,
-    responses((status = 202, body = RestoreQueued))
-)]
-async fn restore_backup(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id<BackupId>,
-    IdempotencyKey(key): IdempotencyKey,
-    OptionalBody(wish): OptionalBody<RestoreWish>,
-) -> Answer<(StatusCode, Json<RestoreQueued>)> {
-    let (started, work) = app.restore(&id, wish, key.as_deref(), &caller).await?;
-    Ok(accepted(RestoreQueued::new(&started, &work)))
 }

@@ -14,10 +14,10 @@ use crate::input::{Body, Id, IdempotencyKey, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
-use crate::wire::Done;
 use crate::wire::database::{
-    ConnectionForm, ConnectionFormBody, Database, DatabaseChange, DatabaseFilter, DatabaseList,
-    DatabaseRemoval, DatabaseSaved, DatabaseTest, NewDatabase, NewDatabaseBody, OneDatabase,
+    ConnectionForm, ConnectionFormBody, Database, DatabaseChange, DatabaseDeleted, DatabaseFilter,
+    DatabaseList, DatabaseRemoval, DatabaseSaved, DatabaseTest, NewDatabase, NewDatabaseBody,
+    OneDatabase,
 };
 use crate::wire::job::BackupQueued;
 use crate::wire::rpo::Rpo;
@@ -143,7 +143,8 @@ async fn update_database(
     Ok(tagged(&view.database.version, saved))
 }
 
-/// Removes a database. Its backups stay, and its backup jobs that wait or run are cancelled.
+/// Removes a database. Its backup jobs that wait or run are cancelled; its backups stay, unless they
+/// shall go too.
 #[utoipa::path(
     delete, path = "/api/databases/{database_id}", tag = "databases",
     params(
@@ -151,7 +152,7 @@ async fn update_database(
         DatabaseRemoval,
         ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
     ),
-    responses((status = 200, body = Done))
+    responses((status = 200, body = DatabaseDeleted))
 )]
 async fn delete_database(
     State(app): State<App>,
@@ -159,11 +160,11 @@ async fn delete_database(
     Id(id): Id<DatabaseId>,
     if_match: IfMatch,
     Query(removal): Query<DatabaseRemoval>,
-) -> Answer<Json<Done>> {
-    app.delete_database(&id, &removal, &if_match, &caller)
+) -> Answer<Json<DatabaseDeleted>> {
+    let backups = app
+        .delete_database(&id, &removal, &if_match, &caller)
         .await?;
-    let message = format!("Database '{id}' deleted");
-    Ok(Json(Done { message }))
+    Ok(Json(DatabaseDeleted::new(&id, backups.as_ref())))
 }
 
 /// Tests the connection with the credentials that backups use.

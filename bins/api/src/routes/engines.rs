@@ -126,7 +126,8 @@ async fn preview_removal(
     Ok(Json(RemovalPreview::from(&app.preview_removal(&id).await?)))
 }
 
-/// Removes an engine. One with databases is refused, unless they shall go with it; backups stay.
+/// Removes an engine. One with databases is refused, unless they shall go with it; backups stay,
+/// unless they shall go too.
 #[utoipa::path(
     delete, path = "/api/engines/{engine_id}", tag = "engines",
     params(
@@ -143,8 +144,8 @@ async fn delete_engine(
     if_match: IfMatch,
     Query(removal): Query<EngineRemoval>,
 ) -> Answer<Json<EngineDeleted>> {
-    let databases = app.delete_engine(&id, &removal, &if_match, &caller).await?;
-    Ok(Json(EngineDeleted::after(&removal, databases)))
+    let removed = app.delete_engine(&id, &removal, &if_match, &caller).await?;
+    Ok(Json(EngineDeleted::after(&removal, &removed)))
 }
 
 /// Tests the connection with the engine's stored credentials.

@@ -2,22 +2,25 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use dilux_core::model::JobId;
 use utoipa_axum::routes;
 
+use super::reply::accepted;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::input::{Id, Query};
+use crate::input::{Id, IdempotencyKey, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
-use crate::wire::job::{Job, JobCancelled, JobFilter, JobList};
+use crate::wire::job::{Job, JobCancelled, JobFilter, JobList, JobRetried};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::View, routes!(list_jobs))
         .route(Permission::View, routes!(get_job))
         .route(Permission::RunBackups, routes!(cancel_job))
+        .route(Permission::RunBackups, routes!(retry_job))
 }
 
 /// Jobs, newest first. A filter that few jobs pass may give a short or empty page with a cursor.
@@ -43,7 +46,8 @@ async fn get_job(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>>
     Ok(Json(Job::new(&job, line.as_ref())))
 }
 
-/// Stops a job: at once while no worker has it, else at the worker's next heartbeat.
+/// Stops a job: at once while no worker has it, else at the worker's next heartbeat. Asked again it
+/// answers the same; a job that is over otherwise is answered with 409.
 #[utoipa::path(
     post, path = "/api/jobs/{job_id}/cancel", tag = "jobs",
     params(("job_id" = String, Path, description = "Id of the job")),
@@ -56,4 +60,25 @@ async fn cancel_job(
 ) -> Answer<Json<JobCancelled>> {
     let job = app.cancel_job(&id, &caller).await?;
     Ok(Json(JobCancelled::from(&job)))
+}
+
+/// Books the work of a job anew that failed, was cancelled or missed. Asked again it gives the same
+/// job, until that one has ended without success too. A job that is done or not over is answered
+/// with 409.
+#[utoipa::path(
+    post, path = "/api/jobs/{job_id}/retry", tag = "jobs",
+    params(
+        ("job_id" = String, Path, description = "Id of the job"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key gives the same job"),
+    ),
+    responses((status = 202, body = JobRetried))
+)]
+async fn retry_job(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+    IdempotencyKey(key): IdempotencyKey,
+) -> Answer<(StatusCode, Json<JobRetried>)> {
+    let started = app.retry_job(&id, key.as_deref(), &caller).await?;
+    Ok(accepted(JobRetried::from(&started)))
 }

@@ -1,7 +1,13 @@
 //! Backups on the wire.
 
+mod deletion;
 mod download;
+mod file;
+mod label;
 mod restore;
+mod verification;
+
+use std::collections::BTreeMap;
 
 use dilux_core::model::{self, BackupMarks, BackupStatus, EngineType, Manifest, Tier, Trigger};
 use dilux_core::repository::Cursor;
@@ -9,8 +15,16 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+pub(crate) use deletion::{
+    BackupDeleted, BackupsDeleted, BulkDeleted, BulkDeletion, BulkDeletionBody, DeletionQuery,
+};
 pub(crate) use download::{DownloadLink, DownloadQuery};
-pub(crate) use restore::{RestoreQueued, RestoreWish};
+pub(crate) use file::{FileList, FileQuery};
+pub(crate) use label::{Labels, LabelsBody};
+pub(crate) use restore::{
+    NewRestore, NewRestoreBody, RestoreFilter, RestoreList, RestoreQueued, RestoreWish,
+};
+pub(crate) use verification::{VerificationQueued, VerifyWish};
 
 use super::enum_text;
 use crate::app::{BackupPage, BackupView, Paging};
@@ -90,8 +104,12 @@ pub(crate) struct Retention {
     pinned: bool,
     /// Kept until it is released.
     held: bool,
+    /// Free labels.
+    labels: BTreeMap<String, String>,
     /// When it was last verified and found whole.
     verified_at: Option<String>,
+    /// When a verification found it damaged.
+    verification_failed_at: Option<String>,
     /// When it is deleted, unless somebody objects.
     deletes_after: Option<String>,
     /// When it was deleted.
@@ -109,7 +127,9 @@ impl From<&BackupMarks> for Retention {
         Self {
             pinned: marks.is_pinned,
             held: marks.is_held,
+            labels: marks.labels.clone(),
             verified_at: text(marks.verified_at),
+            verification_failed_at: text(marks.verification_failed_at),
             deletes_after: text(marks.deletes_after),
             deleted_at: text(marks.deleted_at),
             reason: marks.reason.clone(),

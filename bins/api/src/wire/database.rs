@@ -6,7 +6,7 @@ mod connection;
 mod import;
 mod new;
 
-use dilux_core::model::{self, CredentialSource, EngineType, PolicyId, UserName};
+use dilux_core::model::{self, CredentialSource, DatabaseId, EngineType, PolicyId, UserName};
 use dilux_core::secret::SecretName;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -15,9 +15,10 @@ pub(crate) use body::{ConnectionFormBody, NewDatabaseBody, NewImportBody};
 pub(crate) use change::DatabaseChange;
 pub(crate) use connection::{ConnectionForm, DatabaseTest, FormCredentials};
 pub(crate) use import::{ImportEntry, Imported, NewImport};
-pub(crate) use new::{EngineChoice, NewDatabase, PolicyChoice};
+pub(crate) use new::{CompressionChoice, EngineChoice, NewDatabase, PolicyChoice};
 
 use super::Damaged;
+use super::backup::BackupsDeleted;
 use super::rpo::Rpo;
 use crate::app::{DatabasePage, DatabaseView};
 use crate::caller::Caller;
@@ -205,7 +206,7 @@ impl FromQuery for DatabaseFilter {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DatabaseRemoval {
-    /// Must not be `true`: this version keeps all backups.
+    /// Delete its backups too, after the grace period; the last good one stays.
     #[param(value_type = Option<bool>)]
     pub(crate) delete_backups: bool,
 }
@@ -267,6 +268,26 @@ pub(crate) struct DatabaseSaved {
     pub(crate) message: String,
     /// The database.
     pub(crate) database: Database,
+}
+
+/// A removed database.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DatabaseDeleted {
+    /// What was done.
+    message: String,
+    /// What became of its backups; only when `delete_backups` was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backups_deleted: Option<BackupsDeleted>,
+}
+
+impl DatabaseDeleted {
+    /// The answer to a removal.
+    pub(crate) fn new(id: &DatabaseId, backups: Option<&crate::app::BackupsDeleted>) -> Self {
+        Self {
+            message: format!("Database '{id}' deleted"),
+            backups_deleted: backups.map(BackupsDeleted::from),
+        }
+    }
 }
 
 /// The policy of a database that names none.

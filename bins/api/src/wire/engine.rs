@@ -1,6 +1,7 @@
 //! Engines on the wire.
 
 mod answers;
+mod credentials;
 
 use dilux_core::model::{
     self, AuthMethod, EngineType, Host, Label, MaxJobs, PolicyId, Port, UserName,
@@ -10,10 +11,15 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use answers::{DiscoveredDatabase, DiscoveredDatabases, EngineTest, RemovalPreview};
+pub(crate) use credentials::{
+    CredentialChange, CredentialChangeBody, CredentialSelection, CredentialSelectionBody,
+    CredentialsApplied, CredentialsChanged, EngineCredentials,
+};
 
 use super::Damaged;
+use super::backup::BackupsDeleted;
 use super::sign_in::{SignIn, SignInPatch};
-use crate::app::{EnginePage, EngineUpdate, EngineView};
+use crate::app::{EnginePage, EngineRemoved, EngineUpdate, EngineView};
 use crate::caller::Caller;
 use crate::input::{Fields, Filters, FromFields, FromQuery, Patch};
 
@@ -333,10 +339,10 @@ impl From<&EngineUpdate> for EngineChanged {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EngineRemoval {
-    /// Remove its databases too. Their backups stay.
+    /// Remove its databases too. Their backups stay, unless `delete_backups` is sent as well.
     #[param(value_type = Option<bool>)]
     pub(crate) delete_databases: bool,
-    /// Must not be `true` while it has databases: this version keeps all backups.
+    /// Delete their backups too, after the grace period; the last good one of each stays.
     #[param(value_type = Option<bool>)]
     pub(crate) delete_backups: bool,
 }
@@ -358,30 +364,19 @@ pub(crate) struct EngineDeleted {
     /// Databases removed; only when `delete_databases` was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     databases_deleted: Option<usize>,
-    /// Backups removed, always none; only when `delete_backups` was sent too.
+    /// What became of their backups; only when `delete_backups` was sent too.
     #[serde(skip_serializing_if = "Option::is_none")]
     backups_deleted: Option<BackupsDeleted>,
 }
 
-/// Backups that were removed.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub(crate) struct BackupsDeleted {
-    /// Files.
-    deleted_files: usize,
-    /// Lines of the history.
-    deleted_records: usize,
-    /// What could not be removed.
-    errors: Vec<String>,
-}
-
 impl EngineDeleted {
-    /// The answer to `removal`, which removed this many databases.
-    pub(crate) fn after(removal: &EngineRemoval, databases: usize) -> Self {
+    /// The answer to `removal`, which took this with it.
+    pub(crate) fn after(removal: &EngineRemoval, removed: &EngineRemoved) -> Self {
         let both = removal.delete_databases && removal.delete_backups;
         Self {
             deleted: true,
-            databases_deleted: removal.delete_databases.then_some(databases),
-            backups_deleted: both.then(BackupsDeleted::default),
+            databases_deleted: removal.delete_databases.then_some(removed.databases),
+            backups_deleted: both.then(|| BackupsDeleted::from(&removed.backups)),
         }
     }
 }

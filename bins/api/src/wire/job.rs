@@ -1,13 +1,17 @@
 //! Jobs on the wire.
 
+mod answers;
+
 use dilux_core::model::{
-    self, AttemptEnd, Backup, BackupStatus, DatabaseId, JobState, RestoreWork, Tier, Trigger, Work,
+    self, AttemptEnd, Backup, DatabaseId, JobState, RestoreWork, Tier, Trigger, VerifyWork, Work,
 };
 use dilux_core::repository::Cursor;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::{JobPage, Started};
+pub(crate) use answers::{BackupQueued, JobCancelled, JobRetried};
+
+use crate::app::JobPage;
 use crate::input::{Filters, FromQuery};
 
 /// How far a running job is.
@@ -47,6 +51,25 @@ pub(crate) struct Restore {
     compare_with_source: bool,
     /// What that found.
     comparison: Option<Comparison>,
+}
+
+/// What a verification job verifies.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Verification {
+    /// This backup.
+    backup_id: String,
+    /// The engine on which it is also restored, into a database that is dropped again; `null` when
+    /// its data is only read and compared with its hashes.
+    engine_id: Option<String>,
+}
+
+impl From<&VerifyWork> for Verification {
+    fn from(work: &VerifyWork) -> Self {
+        Self {
+            backup_id: work.backup_id.to_string(),
+            engine_id: work.rehearse_on.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 /// One run of a job by one worker.
@@ -96,7 +119,7 @@ impl From<&model::Attempt> for Attempt {
 pub(crate) struct Job {
     /// Id.
     id: String,
-    /// `backup` or `restore`.
+    /// `backup`, `restore` or `verify`.
     #[schema(example = "backup")]
     kind: &'static str,
     /// `pending`, `in_progress`, `completed`, `failed`, `cancelled` or `missed`.
@@ -143,6 +166,8 @@ pub(crate) struct Job {
     error_detail: Option<String>,
     /// What a restore job restores.
     restore: Option<Restore>,
+    /// What a verification job verifies.
+    verification: Option<Verification>,
 }
 
 impl Job {
@@ -155,14 +180,16 @@ impl Job {
             (Work::Backup(_), JobState::Completed { .. }) => Some(job.id.to_string()),
             (Work::Backup(_), _) => None,
             (Work::Restore(work), _) => Some(work.backup_id.to_string()),
+            (Work::Verify(work), _) => Some(work.backup_id.to_string()),
         };
-        let (kind, tiers, restore) = match &job.work {
-            Work::Backup(work) => ("backup", work.tiers.clone(), None),
-            Work::Restore(work) => ("restore", Vec::new(), Some(self::restore(job, work))),
+        let (tiers, restore, verification) = match &job.work {
+            Work::Backup(work) => (work.tiers.clone(), None, None),
+            Work::Restore(work) => (Vec::new(), Some(self::restore(job, work)), None),
+            Work::Verify(work) => (Vec::new(), None, Some(Verification::from(work))),
         };
         Self {
             id: job.id.to_string(),
-            kind,
+            kind: job.work.kind(),
             status: status(&job.state),
             state: job.state.as_str(),
             stage: stage.and_then(|stage| super::enum_text(&stage)),
@@ -195,6 +222,7 @@ impl Job {
                 .map(|failure| failure.detail.clone())
                 .filter(|detail| !detail.is_empty()),
             restore,
+            verification,
         }
     }
 }
@@ -245,7 +273,7 @@ pub(crate) struct JobFilter {
     pub(crate) page_size: usize,
     /// With this status.
     pub(crate) status: Option<String>,
-    /// `backup` or `restore`.
+    /// `backup`, `restore` or `verify`.
     pub(crate) kind: Option<String>,
     /// Of this database.
     #[param(value_type = Option<String>)]
@@ -279,7 +307,7 @@ impl FromQuery for JobFilter {
             cursor: super::backup::read_cursor(filters),
             page_size: usize::try_from(page_size).ok()?,
             status: one_of("status", &statuses),
-            kind: one_of("kind", &["backup", "restore"]),
+            kind: one_of("kind", &["backup", "restore", "verify"]),
             database_id: filters.text("database_id").map(str::to_owned),
             triggered_by: filters.parsed("triggered_by"),
         })
@@ -289,10 +317,7 @@ impl FromQuery for JobFilter {
 impl JobFilter {
     /// Whether a job passes.
     pub(crate) fn matches(&self, job: &model::Job) -> bool {
-        let kind = match job.work {
-            Work::Backup(_) => "backup",
-            Work::Restore(_) => "restore",
-        };
+        let kind = job.work.kind();
         self.status
             .as_deref()
             .is_none_or(|text| text == status(&job.state))
@@ -325,57 +350,6 @@ impl From<JobPage> for JobList {
             has_more: page.next.is_some(),
             next_cursor: page.next.map(|cursor| cursor.to_text()),
             jobs: page.jobs.iter().map(|job| Job::new(job, None)).collect(),
-        }
-    }
-}
-
-/// A job that was told to stop.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobCancelled {
-    /// What happens now.
-    message: String,
-    /// The job.
-    job: Job,
-}
-
-impl From<&model::Job> for JobCancelled {
-    fn from(job: &model::Job) -> Self {
-        let message = if job.is_terminal() {
-            "Job cancelled"
-        } else {
-            "The worker stops the job at its next heartbeat"
-        };
-        Self {
-            message: message.to_owned(),
-            job: Job::new(job, None),
-        }
-    }
-}
-
-/// A backup that was asked for.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BackupQueued {
-    /// What happened.
-    #[schema(example = "Backup job queued")]
-    message: String,
-    /// The job to watch.
-    job_id: String,
-    /// Message that rings for a new job; `null` for one that was there.
-    queue_message_id: Option<String>,
-}
-
-impl From<Started> for BackupQueued {
-    fn from(started: Started) -> Self {
-        let message = match (started.is_new, started.job.backup_status()) {
-            (true, _) => "Backup job queued",
-            (false, BackupStatus::Pending) => "A backup of this database is queued already",
-            (false, BackupStatus::InProgress) => "A backup of this database is running already",
-            (false, _) => "This Idempotency-Key started this job, which is over",
-        };
-        Self {
-            message: message.to_owned(),
-            job_id: started.job.id.to_string(),
-            queue_message_id: started.message_id,
         }
     }
 }

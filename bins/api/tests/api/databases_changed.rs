@@ -128,14 +128,6 @@ async fn a_removed_database_takes_its_password_and_its_waiting_job_along_and_lea
         .await
         .expect(202);
     let job = job["job_id"].as_str().unwrap().to_owned();
-    let refused = world
-        .delete(&format!("{path}?delete_backups=true"))
-        .await
-        .expect(400);
-    assert!(
-        refused["error"].as_str().unwrap().contains("backups stay"),
-        "{refused}"
-    );
     world.get(&path).await.expect(200);
     let deleted = world.delete(&path).await.expect(200);
     assert_eq!(

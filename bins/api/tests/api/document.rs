@@ -73,6 +73,23 @@ const ROUTES: &[&str] = &[
     "GET /api/access-requests",
     "POST /api/access-requests/{request_id}/approve",
     "POST /api/access-requests/{request_id}/reject",
+    "GET /api/backups/files",
+    "DELETE /api/backups/delete",
+    "POST /api/backups/delete-bulk",
+    "DELETE /api/backups/{backup_id}",
+    "PUT /api/backups/{backup_id}/labels",
+    "POST /api/backups/{backup_id}/verify",
+    "GET /api/restores",
+    "POST /api/restores",
+    "GET /api/restores/{job_id}",
+    "POST /api/jobs/{job_id}/retry",
+    "GET /api/engines/{engine_id}/credentials",
+    "PUT /api/engines/{engine_id}/credentials",
+    "POST /api/engines/{engine_id}/apply-credentials",
+    "GET /api/settings",
+    "PUT /api/settings",
+    "GET /api/components",
+    "GET /api/vnet-status",
 ];
 
 fn document() -> Value {

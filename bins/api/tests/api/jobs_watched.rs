@@ -86,7 +86,7 @@ async fn a_waiting_job_is_cancelled_at_once_a_running_one_by_its_worker_and_an_e
         job.complete(START.parse().unwrap()).unwrap()
     })
     .await;
-    let refused = world.post(&path, &json!({})).await.expect(400);
+    let refused = world.post(&path, &json!({})).await.expect(409);
     assert_eq!(
         refused["error"],
         json!("a completed job cannot be cancelled")

@@ -74,6 +74,12 @@ impl Answer {
         self.body
     }
 
+    /// Fails unless the status is this one; for answers that are no JSON.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) {
+        assert_eq!(self.status, status, "{}", self.body);
+    }
+
     /// Fails unless fields were refused; gives their names, sorted.
     #[track_caller]
     pub(crate) fn refused_fields(self) -> Vec<String> {

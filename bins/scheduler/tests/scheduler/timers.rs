@@ -60,7 +60,7 @@ fn set(clock: &ManualClock, to: &str) {
 async fn night() -> World {
     let world = world_at("2026-03-05T01:50:00Z").await;
     let scheduler = world.scheduler();
-    let first = world.look(&scheduler, Timer::Retention).await;
+    let first = Box::pin(world.look(&scheduler, Timer::Retention)).await;
     assert_eq!(first, TimerLook::NotDue, "a newcomer has nothing to expire");
     world
 }

@@ -259,14 +259,14 @@ pub(crate) fn own(policy: &str) -> PolicySource {
 pub(crate) fn tiers(job: &Job) -> Vec<Tier> {
     match &job.work {
         Work::Backup(work) => work.tiers.clone(),
-        Work::Restore(_) => panic!("the scheduler books backups"),
+        Work::Restore(_) | Work::Verify(_) => panic!("the scheduler books backups"),
     }
 }
 
 pub(crate) fn slot(job: &Job) -> Timestamp {
     match &job.work {
         Work::Backup(work) => work.slot.unwrap(),
-        Work::Restore(_) => panic!("the scheduler books backups"),
+        Work::Restore(_) | Work::Verify(_) => panic!("the scheduler books backups"),
     }
 }
 

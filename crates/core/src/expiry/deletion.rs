@@ -73,7 +73,7 @@ impl Expiry {
         Ok(())
     }
 
-    async fn delete_when_due(&self, run: &mut Run, holding: &mut Holding) -> Result<()> {
+    pub(super) async fn delete_when_due(&self, run: &mut Run, holding: &mut Holding) -> Result<()> {
         let Fate::Tombstoned(tombstone) = &holding.state.fate else {
             return Ok(());
         };
@@ -200,7 +200,10 @@ impl Expiry {
         Ok(found.map(|job| job.value.is_terminal()))
     }
 
-    async fn restores_of(&self, state: &RetentionState) -> Result<HashMap<JobId, Option<bool>>> {
+    pub(super) async fn restores_of(
+        &self,
+        state: &RetentionState,
+    ) -> Result<HashMap<JobId, Option<bool>>> {
         let mut found = HashMap::new();
         for lease in &state.restores {
             found.insert(lease.job.clone(), self.is_over(&lease.job).await?);

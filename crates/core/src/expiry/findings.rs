@@ -185,13 +185,17 @@ pub(super) fn shown(state: &RetentionState) -> (BackupStatus, BackupMarks) {
     let mut marks = BackupMarks {
         is_pinned: state.pin.is_some(),
         is_held: state.hold.is_some(),
+        labels: state.labels.clone(),
         ..BackupMarks::default()
     };
     let mut status = BackupStatus::Completed;
     match &state.finding {
         Some(Finding::Verified { at }) => marks.verified_at = Some(*at),
-        Some(Finding::Damaged { reason, .. }) => {
+        Some(Finding::Damaged { at, kind, reason }) => {
             status = BackupStatus::Damaged;
+            if *kind == DamageKind::VerificationFailed {
+                marks.verification_failed_at = Some(*at);
+            }
             marks.sentence = Some(reason.clone());
         }
         None => {}

@@ -1,5 +1,6 @@
 //! What retention would do, and why, without doing it; also under a policy that is only proposed.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -9,7 +10,9 @@ use super::holdings::Holding;
 use super::registry::{Followed, Registry};
 use crate::error::{Error, Result};
 use crate::model::{BackupId, DatabaseId, Fate, Label, PolicyId, Tier};
-use crate::retention::{Candidate, Standing, TierKeep, Verdict, plan};
+use crate::retention::{
+    Candidate, ExpireReason, KeepReason, Soundness, Standing, TierKeep, Verdict, plan,
+};
 
 /// Which databases to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +63,39 @@ pub struct DatabasePreview {
     pub backups: Vec<PreviewedBackup>,
     /// Why nothing of it would expire: something of it cannot be read.
     pub problem: Option<String>,
+}
+
+impl DatabasePreview {
+    fn add(&mut self, holding: Holding, verdict: Verdict) {
+        match verdict {
+            Verdict::Keep(_) => self.kept += 1,
+            Verdict::Expire(_) => self.expired += 1,
+        }
+        self.backups.push(PreviewedBackup {
+            id: holding.id,
+            taken_at: holding.manifest.started_at,
+            tiers: holding.manifest.tiers,
+            stored_bytes: holding.manifest.data.stored_bytes,
+            verdict,
+            fate: holding.state.fate,
+        });
+    }
+}
+
+/// What becomes of a backup whose deletion a person asked for.
+fn verdict_on_unwanted(holding: &Holding, wanted: &[Candidate]) -> Verdict {
+    let candidate = holding.candidate();
+    match &holding.state.fate {
+        Fate::Tombstoned(tombstone) if !candidate.is_last_good(wanted) => {
+            Verdict::Expire(ExpireReason::Requested {
+                sentence: tombstone.sentence.clone(),
+            })
+        }
+        _ if candidate.soundness == Soundness::Verified => {
+            Verdict::Keep(vec![KeepReason::NewestVerified])
+        }
+        _ => Verdict::Keep(vec![KeepReason::NewestCommitted]),
+    }
 }
 
 impl Expiry {
@@ -145,27 +181,27 @@ impl Expiry {
             .backups
             .into_iter()
             .filter(|one| !matches!(one.state.fate, Fate::Deleting(_) | Fate::Deleted(_)));
-        let mut by_id: HashMap<BackupId, _> =
-            standing_ones.map(|one| (one.id.clone(), one)).collect();
+        let (unwanted, wanted): (Vec<_>, Vec<_>) =
+            standing_ones.partition(|one| one.state.is_unwanted());
+        let mut by_id: HashMap<BackupId, _> = wanted
+            .into_iter()
+            .map(|one| (one.id.clone(), one))
+            .collect();
         let candidates: Vec<Candidate> = by_id.values().map(Holding::candidate).collect();
         let rules = registry.rules(standing, self.installation.settings.retention.minimum);
         for decision in plan(&candidates, &rules, now).decisions {
             let Some(holding) = by_id.remove(&decision.id) else {
                 continue;
             };
-            match decision.verdict {
-                Verdict::Keep(_) => preview.kept += 1,
-                Verdict::Expire(_) => preview.expired += 1,
-            }
-            preview.backups.push(PreviewedBackup {
-                id: decision.id,
-                taken_at: decision.taken_at,
-                tiers: holding.manifest.tiers,
-                stored_bytes: holding.manifest.data.stored_bytes,
-                verdict: decision.verdict,
-                fate: holding.state.fate,
-            });
+            preview.add(holding, decision.verdict);
         }
+        for holding in unwanted {
+            let verdict = verdict_on_unwanted(&holding, &candidates);
+            preview.add(holding, verdict);
+        }
+        preview
+            .backups
+            .sort_by_key(|backup| Reverse((backup.taken_at, backup.id.clone())));
         Ok(preview)
     }
 

@@ -1,6 +1,8 @@
 //! Wishes about single backups: pin, hold, take a deletion back; and the leases of those who read
 //! one. Each is a compare-and-swap of the retention state, then the history line follows.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::findings::shown;
@@ -10,6 +12,7 @@ use crate::model::{
     Backup, BackupId, DatabaseId, Finding, JobId, Mark, RestoreLease, RetentionRefusal,
     RetentionState,
 };
+use crate::repository::Version;
 
 /// How often a change is repeated after it lost a race.
 const RACES: usize = 8;
@@ -46,6 +49,45 @@ impl Expiry {
     pub async fn undelete(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
         self.change_and_show(backup, |state| state.undelete(mark.clone()))
             .await
+    }
+
+    /// Gives a backup labels in place of those that it has, if `accepts` the version of what is
+    /// wished about it; `None` is that of a backup about which nobody ever wished anything.
+    pub async fn label(
+        &self,
+        backup: &Backup,
+        labels: &BTreeMap<String, String>,
+        accepts: impl Fn(Option<&Version>) -> Result<()>,
+    ) -> Result<(Backup, Option<Version>)> {
+        require_committed(backup)?;
+        let (database, id) = (&backup.database_id, &backup.id);
+        let states = &self.installation.repositories.retention;
+        for _ in 0..RACES {
+            let found = states.get(database, id).await?;
+            accepts(found.as_ref().map(|state| &state.version))?;
+            let (state, version) = or_untouched(found, database, id);
+            let next = state.clone().label(labels.clone());
+            if next == state {
+                return Ok((self.show_state(backup, &state).await?, version));
+            }
+            match states.put(next, version.as_ref()).await {
+                Ok(written) => {
+                    let line = self.show_state(backup, &written.value).await?;
+                    return Ok((line, Some(written.version)));
+                }
+                Err(error) if is_lost_race(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(too_many_races())
+    }
+
+    /// The version of what is wished and known about keeping a backup; `None` while that is
+    /// nothing.
+    pub async fn version(&self, backup: &Backup) -> Result<Option<Version>> {
+        let states = &self.installation.repositories.retention;
+        let found = states.get(&backup.database_id, &backup.id).await?;
+        Ok(found.map(|state| state.version))
     }
 
     /// Notes what a verification found.
@@ -98,29 +140,24 @@ impl Expiry {
         self.change(database, backup, take).await.map(drop)
     }
 
-    async fn change_and_show(
+    pub(super) async fn change_and_show(
         &self,
         backup: &Backup,
         transition: impl Fn(RetentionState) -> Transition,
     ) -> Result<Backup> {
-        if backup.id.job().is_none() {
-            return Err(Error::Refused(
-                "this backup was made by the Python product; retention never deletes it".to_owned(),
-            ));
-        }
-        if !backup.status.was_completed() {
-            return Err(Error::Refused(format!(
-                "there is nothing to keep: the status of this backup is '{}'",
-                backup.status
-            )));
-        }
+        require_committed(backup)?;
         let state = self
             .change(&backup.database_id, &backup.id, transition)
             .await?;
+        self.show_state(backup, &state).await
+    }
+
+    /// Brings the history line of a backup into line with its state. Gives the line.
+    async fn show_state(&self, backup: &Backup, state: &RetentionState) -> Result<Backup> {
         let backups = &self.installation.repositories.backups;
         let fresh = backups.get(&backup.job_id, backup.created_at).await?;
         let mut line = fresh.map_or_else(|| backup.clone(), |line| line.value);
-        let (status, marks) = shown(&state);
+        let (status, marks) = shown(state);
         if line.status != status || line.marks != marks {
             (line.status, line.marks) = (status, marks);
             backups.put(&line).await?;
@@ -149,10 +186,30 @@ impl Expiry {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::Unavailable {
-            message: "others change it all the time; try again in a moment".to_owned(),
-            retry_after: None,
-            source: None,
-        })
+        Err(too_many_races())
+    }
+}
+
+/// Fails unless there is, or was, something that can be kept.
+fn require_committed(backup: &Backup) -> Result<()> {
+    if backup.id.job().is_none() {
+        return Err(Error::Refused(
+            "this backup was made by the Python product; retention never deletes it".to_owned(),
+        ));
+    }
+    if !backup.status.was_completed() {
+        return Err(Error::Refused(format!(
+            "there is nothing to keep: the status of this backup is '{}'",
+            backup.status
+        )));
+    }
+    Ok(())
+}
+
+fn too_many_races() -> Error {
+    Error::Unavailable {
+        message: "others change it all the time; try again in a moment".to_owned(),
+        retry_after: None,
+        source: None,
     }
 }

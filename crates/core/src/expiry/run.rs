@@ -198,8 +198,13 @@ impl Expiry {
         let mut holdings = self.holdings(id, followed.database).await?;
         let named = orphans::named(&holdings);
         for state in std::mem::take(&mut holdings.loose_states) {
-            if let Fate::Deleting(_) = state.value.fate {
-                self.finish_deletion(run, state).await?;
+            match state.value.fate {
+                Fate::Deleting(_) => self.finish_deletion(run, state).await?,
+                Fate::Tombstoned(_) => {
+                    self.grant_wish_without_manifest(run, state, &holdings.loose_lines)
+                        .await?;
+                }
+                Fate::Kept | Fate::Deleted(_) => {}
             }
         }
         self.note_findings(run, &mut holdings).await?;
@@ -220,6 +225,8 @@ impl Expiry {
         let (going, staying): (Vec<_>, Vec<_>) = std::mem::take(&mut holdings.backups)
             .into_iter()
             .partition(|one| is_going(&one.state.fate));
+        let (mut unwanted, staying): (Vec<_>, Vec<_>) =
+            staying.into_iter().partition(|one| one.state.is_unwanted());
         holdings.backups = staying;
         for holding in going {
             if let Some(version) = holding.version {
@@ -243,6 +250,8 @@ impl Expiry {
                 self.carry_out(run, holding, &decision.verdict).await?;
             }
         }
+        self.grant_wishes(run, &mut unwanted, &candidates).await?;
+        holdings.backups.append(&mut unwanted);
         Ok(())
     }
 

@@ -71,6 +71,18 @@ wire_enum!(
         BackupDownloaded = "backup_downloaded",
         /// Retention deleted a backup.
         BackupDeletedRetention = "backup_deleted_retention",
+        /// A person asked for a backup to be deleted, or removed a line without data.
+        BackupDeleted = "backup_deleted",
+        /// A person asked for several backups to be deleted.
+        BackupDeletedBulk = "backup_deleted_bulk",
+        /// A verification was asked for.
+        VerificationTriggered = "verification_triggered",
+        /// A verification read a backup to its end and found it whole.
+        BackupVerified = "backup_verified",
+        /// A verification found a backup damaged, or could not be carried out.
+        VerificationFailed = "verification_failed",
+        /// The labels of a backup were changed.
+        BackupLabelled = "backup_labelled",
         /// A backup was pinned.
         BackupPinned = "backup_pinned",
         /// A pin was taken off.
@@ -93,6 +105,14 @@ wire_enum!(
         DeadLetterDiscarded = "dead_letter_discarded",
         /// A job was cancelled.
         JobCancelled = "job_cancelled",
+        /// The work of a job was booked anew.
+        JobRetried = "job_retried",
+        /// Credentials of an engine were changed.
+        EngineCredentialsUpdated = "engine_credentials_updated",
+        /// Databases were made to sign in as their engine does.
+        EngineCredentialsApplied = "engine_credentials_applied",
+        /// The settings were changed.
+        SettingsUpdated = "settings_updated",
         /// Somebody was registered.
         UserCreated = "user_created",
         /// Somebody was changed, or changed how they sign in.

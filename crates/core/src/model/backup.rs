@@ -1,5 +1,6 @@
 //! Backup: one line of history, from the start of the first attempt to the committed result.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -113,8 +114,13 @@ pub struct BackupMarks {
     pub is_pinned: bool,
     /// Whether it is held.
     pub is_held: bool,
+    /// Free labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// When it was last verified and found whole.
     pub verified_at: Option<Timestamp>,
+    /// When a verification last found it damaged.
+    pub verification_failed_at: Option<Timestamp>,
     /// When it is deleted, unless somebody objects.
     pub deletes_after: Option<Timestamp>,
     /// When its deletion began.
@@ -197,7 +203,7 @@ impl Backup {
     pub fn of_job(job: &Job) -> Self {
         let tiers = match &job.work {
             Work::Backup(work) => work.tiers.clone(),
-            Work::Restore(_) => Vec::new(),
+            Work::Restore(_) | Work::Verify(_) => Vec::new(),
         };
         Self {
             id: BackupId::from(&job.id),

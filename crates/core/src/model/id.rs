@@ -118,6 +118,10 @@ random_id_type!(
     /// Id of one running worker process.
     WorkerId
 );
+random_id_type!(
+    /// Id of one running process.
+    ComponentId
+);
 id_type!(
     /// Id of a dead letter: a hash of its text.
     DeadLetterId

@@ -19,7 +19,7 @@ pub use attempt::{Attempt, AttemptEnd};
 pub use progress::{Progress, Stage};
 pub use retry::RetryRule;
 pub use state::{InvalidTransition, JobState, Lease};
-pub use work::{BackupWork, Comparison, RestoreWork, Trigger, Urgency, Work};
+pub use work::{BackupWork, Comparison, RestoreWork, Trigger, Urgency, VerifyWork, Work};
 
 use super::{BackupStatus, DatabaseId, EngineType, JobId, Label, Manifest, WorkerId};
 use crate::transfer::{Failure, FailureKind};
@@ -135,7 +135,7 @@ impl Job {
     pub fn urgency(&self) -> Urgency {
         match (&self.work, self.trigger) {
             (Work::Restore(_), _) => Urgency::Restore,
-            (Work::Backup(_), Trigger::Manual) => Urgency::Manual,
+            (Work::Verify(_), _) | (Work::Backup(_), Trigger::Manual) => Urgency::Manual,
             (Work::Backup(_), Trigger::Scheduler) => Urgency::Scheduled,
         }
     }

@@ -23,6 +23,8 @@ pub struct Removal {
     pub secret: Option<SecretName>,
     /// The databases that are still to be removed.
     pub databases: Vec<DatabaseId>,
+    /// Whether their backups are to go too.
+    pub deletes_backups: bool,
     /// How many databases there were.
     pub total: u32,
     /// Id of who asked for it.

@@ -10,6 +10,8 @@
 //! Each change is one compare-and-swap of one row, so a pin or a lease and a deletion cannot both
 //! win.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +89,16 @@ pub struct Tombstone {
     pub sentence: String,
 }
 
+impl Tombstone {
+    /// The reason of one that a person asked for.
+    pub const REQUESTED: &str = "requested";
+
+    /// Whether a person asked for it. The rules did not set it, so they do not take it back.
+    pub fn is_requested(&self) -> bool {
+        self.reason == Self::REQUESTED
+    }
+}
+
 /// A deletion, with all that is needed to finish it from any point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
@@ -147,6 +159,8 @@ pub struct RetentionState {
     pub pin: Option<Mark>,
     /// Kept until released, whatever anybody wishes.
     pub hold: Option<Mark>,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
     /// Until when handed out links and streams may read it.
     pub downloads_until: Option<Timestamp>,
     /// Restores that read it.
@@ -165,6 +179,7 @@ impl RetentionState {
             backup_id,
             pin: None,
             hold: None,
+            labels: BTreeMap::new(),
             downloads_until: None,
             restores: Vec::new(),
             finding: None,
@@ -200,6 +215,13 @@ impl RetentionState {
         self
     }
 
+    /// Gives it these labels in place of those that it has.
+    #[must_use]
+    pub fn label(mut self, labels: BTreeMap<String, String>) -> Self {
+        self.labels = labels;
+        self
+    }
+
     /// Takes a tombstone back and pins the backup, since the rules that set it have not changed.
     pub fn undelete(mut self, mark: Mark) -> Result<Self, RetentionRefusal> {
         if self.fate == Fate::Kept {
@@ -228,6 +250,26 @@ impl RetentionState {
         }
         self.fate = Fate::Tombstoned(tombstone);
         Ok(self)
+    }
+
+    /// Announces its deletion because a person asks for it, also where the rules have announced it
+    /// already: then it is deleted no later than they said. Asked again, nothing changes.
+    pub fn request_deletion(mut self, mut wish: Tombstone) -> Result<Self, RetentionRefusal> {
+        self.refuse_going()?;
+        self.refuse_protected()?;
+        if let Fate::Tombstoned(present) = &self.fate {
+            if present.is_requested() {
+                return Ok(self);
+            }
+            wish.deletes_after = wish.deletes_after.min(present.deletes_after);
+        }
+        self.fate = Fate::Tombstoned(wish);
+        Ok(self)
+    }
+
+    /// Whether a person asked for its deletion, which has not begun.
+    pub fn is_unwanted(&self) -> bool {
+        matches!(&self.fate, Fate::Tombstoned(tombstone) if tombstone.is_requested())
     }
 
     /// Begins the deletion: no way back. Only after the grace period, without pin, hold or lease;
@@ -313,10 +355,12 @@ impl RetentionState {
     }
 
     fn refuse_protected(&self) -> Result<(), RetentionRefusal> {
-        if self.pin.is_some() || self.hold.is_some() {
-            return Err(RetentionRefusal("it is pinned or held".to_owned()));
-        }
-        Ok(())
+        let reason = match (&self.pin, &self.hold) {
+            (_, Some(_)) => "it is held; release it first",
+            (Some(_), None) => "it is pinned; unpin it first",
+            (None, None) => return Ok(()),
+        };
+        Err(RetentionRefusal(reason.to_owned()))
     }
 }
 

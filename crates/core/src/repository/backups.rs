@@ -119,6 +119,31 @@ impl BackupRepository {
         ))
     }
 
+    /// Removes the line of a backup that was never made, in the version that was read.
+    /// `PreconditionFailed` when it was changed since; then it stays.
+    pub async fn remove(&self, line: &Versioned<Backup>) -> StorageResult<()> {
+        let backup = &line.value;
+        let key = Timeline::key(backup.created_at, backup.id.as_str());
+        let index_key = EntityKey::new(backup.database_id.as_str(), key.row.clone());
+        // The index goes first: what an interruption leaves is found by the history again.
+        let delete = TableOperation::Delete(index_key, Condition::Exists);
+        match self.tables.write(&self.index, delete).await {
+            Err(error) if error.kind() != StorageErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let delete = TableOperation::Delete(key, Condition::Matches(line.version.clone()));
+        match self.tables.write(&self.history.table, delete).await {
+            Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == StorageErrorKind::PreconditionFailed => {
+                if let Some(fresh) = self.get(&backup.job_id, backup.created_at).await? {
+                    self.put(&fresh.value).await?;
+                }
+                Err(error)
+            }
+            outcome => outcome.map(drop),
+        }
+    }
+
     /// Reads the line of the backup that a job made or tries to make.
     pub async fn get(
         &self,

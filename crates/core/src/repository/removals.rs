@@ -19,6 +19,7 @@ impl Row for Removal {
             "password_secret_name",
             self.secret.as_ref().map(SecretName::as_str),
         );
+        row.flag("deletes_backups", self.deletes_backups);
         row.small("total", self.total);
         row.text("user_id", self.user_id.as_str());
         row.text("user_email", self.user_email.as_str());
@@ -49,6 +50,7 @@ impl Row for Removal {
             port,
             secret: read_secret(row, "password_secret_name")?,
             databases,
+            deletes_backups: row.flag("deletes_backups", false)?,
             total: row.count("total")?,
             user_id: row.text("user_id")?.to_owned(),
             user_email: row.text("user_email")?.to_owned(),

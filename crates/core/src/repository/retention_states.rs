@@ -226,6 +226,9 @@ impl Row for RetentionState {
         if let Some(hold) = &self.hold {
             row.json("hold", hold);
         }
+        if !self.labels.is_empty() {
+            row.json("labels", &self.labels);
+        }
         row.optional_instant("downloads_until", self.downloads_until);
         if !self.restores.is_empty() {
             row.json("restores", &self.restores);
@@ -241,6 +244,7 @@ impl Row for RetentionState {
             backup_id: row.key_parsed()?,
             pin: row.optional_json("pin")?,
             hold: row.optional_json("hold")?,
+            labels: row.optional_json("labels")?.unwrap_or_default(),
             downloads_until: row.optional_instant("downloads_until")?,
             restores: row.optional_json("restores")?.unwrap_or_default(),
             finding: row.optional_json("finding")?,

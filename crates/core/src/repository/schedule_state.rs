@@ -125,7 +125,7 @@ impl ScheduleStateRepository {
 
     /// Notes for every tier of a backup job how the job stands. Safe to repeat.
     pub async fn settle(&self, job: &Job) -> StorageResult<()> {
-        if matches!(job.work, Work::Restore(_)) {
+        if !matches!(job.work, Work::Backup(_)) {
             return Ok(());
         }
         self.change(&job.database_id, |state| state.settle(job))

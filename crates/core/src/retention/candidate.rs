@@ -15,6 +15,17 @@ pub enum Soundness {
     Unsound,
 }
 
+impl Soundness {
+    /// A number that grows with what may be relied on.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Unsound => 0,
+            Self::Unverified => 1,
+            Self::Verified => 2,
+        }
+    }
+}
+
 /// A committed backup: one whose manifest exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -36,6 +47,15 @@ impl Candidate {
     /// Whether it could be restored, as far as is known.
     pub fn is_sound(&self) -> bool {
         self.soundness != Soundness::Unsound
+    }
+
+    /// Whether nothing as good would be left without it: it is sound and none of `others` is, or
+    /// the only verified one.
+    pub fn is_last_good<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> bool {
+        self.is_sound()
+            && others
+                .into_iter()
+                .all(|other| other.soundness.rank() < self.soundness.rank())
     }
 
     /// Whether it takes a place in a tier: it is sound, and nothing else keeps it already.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::Tier;
+use crate::model::{Tier, Tombstone};
 
 /// Why a backup is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +133,11 @@ pub enum ExpireReason {
         /// When the grace ended.
         since: Timestamp,
     },
+    /// A person asked for it.
+    Requested {
+        /// Who, a sentence.
+        sentence: String,
+    },
 }
 
 impl ExpireReason {
@@ -147,6 +152,7 @@ impl ExpireReason {
                 is_manual: false, ..
             } => "tier_disabled",
             Self::Unregistered { .. } => "database_unregistered",
+            Self::Requested { .. } => Tombstone::REQUESTED,
         }
     }
 }
@@ -179,6 +185,7 @@ impl fmt::Display for ExpireReason {
                 formatter,
                 "its database is registered no more, and the time to think it over ended {since}"
             ),
+            Self::Requested { sentence } => formatter.write_str(sentence),
         }
     }
 }

@@ -142,7 +142,7 @@ impl TierState {
         let is_mine = self.job.as_ref().is_some_and(|mine| mine.id == job.id);
         let serves = match &job.work {
             Work::Backup(work) => work.tiers.contains(&self.tier),
-            Work::Restore(_) => false,
+            Work::Restore(_) | Work::Verify(_) => false,
         };
         is_mine && serves
     }

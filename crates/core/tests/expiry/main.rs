@@ -7,4 +7,5 @@ mod damage;
 mod deletion;
 mod guards;
 mod protection;
+mod wishes;
 mod world;

@@ -39,7 +39,8 @@ pub(super) async fn start(
     match ToolRestore::start(invocation, deadlines, explain).await {
         Ok(tool) => {
             let header = Header::new(client.knows("sandbox"));
-            Ok(Box::new(Restore::new(tool, created, header)))
+            let restore = Restore::new(tool, created, header);
+            Ok(Box::new(restore.for_plan(plan)))
         }
         Err(failure) => Err(created.drop_database(failure).await),
     }

@@ -46,7 +46,8 @@ pub(super) async fn start(
     match ToolRestore::start(invocation, deadlines, explain).await {
         Ok(tool) => {
             let script = Script::new(server_major, &hex_text(&SystemRandom, 32));
-            Ok(Box::new(Restore::new(tool, created, script)))
+            let restore = Restore::new(tool, created, script);
+            Ok(Box::new(restore.for_plan(plan)))
         }
         Err(failure) => Err(created.drop_database(failure).await),
     }

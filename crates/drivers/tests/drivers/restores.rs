@@ -15,6 +15,7 @@ use crate::support::{driver, eventually, mariadb_target, name, postgres_target};
 
 fn plan(flavour: &str) -> RestorePlan {
     RestorePlan {
+        is_rehearsal: false,
         database: name("copy"),
         traits: DatabaseTraits::new(),
         server: ServerIdentity {

@@ -66,6 +66,7 @@ pub(crate) fn name(text: &str) -> DatabaseName {
 
 pub(crate) fn plan(dump: &RunningDump, database: &str) -> RestorePlan {
     RestorePlan {
+        is_rehearsal: false,
         database: name(database),
         traits: dump.traits.clone(),
         server: dump.server.clone(),

@@ -1,5 +1,5 @@
 //! Removing an engine with its databases: previewed, noted before the first step, and finished
-//! after a crash by the next start or the same call. Backups stay.
+//! after a crash by the next start or the same call. Backups stay, unless they are to go too.
 
 use dilux_core::model::{
     AuditAction, AuditResourceType, DatabaseId, Engine, EngineId, Job, Removal, Work,
@@ -10,9 +10,11 @@ use serde_json::json;
 
 use crate::app::audit::Event;
 use crate::app::databases::DatabaseView;
+use crate::app::deletions::BackupsDeleted;
 use crate::app::{Application, RACES, is_lost_race, too_many_races, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
+use crate::permission::Permission;
 use crate::wire::engine::EngineRemoval;
 
 /// What the removal of an engine would take with it.
@@ -24,6 +26,19 @@ pub(crate) struct RemovalPreview {
     pub(crate) databases: Vec<DatabaseView>,
     /// Jobs that would be cancelled.
     pub(crate) jobs: Vec<Job>,
+    /// Their backups, which stay unless they are to go too.
+    pub(crate) backup_count: u64,
+    /// Stored bytes of those.
+    pub(crate) backup_bytes: u64,
+}
+
+/// What a removal took with it.
+#[derive(Debug, Default)]
+pub(crate) struct EngineRemoved {
+    /// Databases.
+    pub(crate) databases: usize,
+    /// Their backups, where those were to go too: those that this call deleted.
+    pub(crate) backups: BackupsDeleted,
 }
 
 impl Application {
@@ -41,15 +56,23 @@ impl Application {
             .collect();
         databases.sort_by_cached_key(|view| view.database.value.label.as_str().to_lowercase());
         let ids: Vec<DatabaseId> = ids(&databases);
+        let (mut backup_count, mut backup_bytes) = (0, 0);
+        for id in &ids {
+            let (count, bytes) = self.measure_backups(id).await?;
+            backup_count += count;
+            backup_bytes += bytes;
+        }
         Ok(RemovalPreview {
             jobs: self.jobs_on(id, &ids).await?,
+            backup_count,
+            backup_bytes,
             engine,
             databases,
         })
     }
 
     /// Removes an engine with its password, and its databases where that is asked for; jobs that
-    /// wait or run are cancelled. Gives the number of databases removed. When it is interrupted,
+    /// wait or run are cancelled. Backups stay, unless they are to go too. When it is interrupted,
     /// the same call, or the next start of the API, finishes it.
     pub(crate) async fn delete_engine(
         &self,
@@ -57,7 +80,10 @@ impl Application {
         removal: &EngineRemoval,
         if_match: &IfMatch,
         caller: &Caller,
-    ) -> Result<usize> {
+    ) -> Result<EngineRemoved> {
+        if removal.delete_backups {
+            caller.require(Permission::DeleteData)?;
+        }
         let _guard = self.registration.lock().await;
         let removals = &self.installation.repositories.removals;
         if let Some(begun) = removals.get(id).await? {
@@ -77,6 +103,7 @@ impl Application {
             secret: engine.secret,
             total: u32::try_from(databases.len()).unwrap_or(u32::MAX),
             databases: databases.into_iter().map(|row| row.value.id).collect(),
+            deletes_backups: removal.delete_backups,
             user_id: caller.user_id.clone(),
             user_email: caller.user_email.clone(),
             at: self.installation.clock.now(),
@@ -101,7 +128,8 @@ impl Application {
 
     /// Each step finds what an earlier try has done already. The record shrinks with the databases
     /// and goes last.
-    async fn finish_removal(&self, mut removal: Versioned<Removal>) -> Result<usize> {
+    async fn finish_removal(&self, mut removal: Versioned<Removal>) -> Result<EngineRemoved> {
+        let mut backups = BackupsDeleted::default();
         let removals = &self.installation.repositories.removals;
         let caller = Caller::admin(
             removal.value.user_id.clone(),
@@ -114,6 +142,9 @@ impl Application {
         }
         crash::point("after-removal-jobs-cancelled");
         while let Some(database) = removal.value.databases.last() {
+            if removal.value.deletes_backups {
+                backups.add(self.delete_backups_of(database, &caller).await?);
+            }
             self.remove_registered(database, &caller).await?;
             crash::point("after-removal-database");
             let mut rest = removal.value.clone();
@@ -134,7 +165,10 @@ impl Application {
             .delete(&id, &removal.version)
             .await
             .map_err(write_error)?;
-        Ok(usize::try_from(removal.value.total).unwrap_or(usize::MAX))
+        Ok(EngineRemoved {
+            databases: usize::try_from(removal.value.total).unwrap_or(usize::MAX),
+            backups,
+        })
     }
 
     async fn remove_registered(&self, id: &DatabaseId, caller: &Caller) -> Result<()> {
@@ -166,7 +200,8 @@ impl Application {
         too_many_races()
     }
 
-    /// Jobs that are not over and back up one of these databases, or restore onto the engine.
+    /// Jobs that are not over and back up one of these databases, or restore onto the engine, also
+    /// for a verification.
     async fn jobs_on(&self, engine: &EngineId, databases: &[DatabaseId]) -> Result<Vec<Job>> {
         let now = self.installation.clock.now();
         let active = self.installation.repositories.jobs.active(now).await?;
@@ -176,6 +211,7 @@ impl Application {
             .filter(|job| match &job.work {
                 Work::Backup(_) => databases.contains(&job.database_id),
                 Work::Restore(work) => work.target_engine == *engine,
+                Work::Verify(work) => work.rehearse_on.as_ref() == Some(engine),
             });
         Ok(on_it.collect())
     }
@@ -183,7 +219,7 @@ impl Application {
     async fn cancel_unless_over(&self, job: &Job, caller: &Caller) -> Result<()> {
         match self.cancel_job(&job.id, caller).await {
             // It ended by itself in the meantime.
-            Ok(_) | Err(Error::Refused(_)) => Ok(()),
+            Ok(_) | Err(Error::WrongState(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -208,14 +244,14 @@ fn removed(removal: &Removal) -> Event {
             "host": removal.host.as_str(),
             "port": removal.port.get(),
             "cascade_databases": removal.total > 0,
-            "cascade_backups": false,
+            "cascade_backups": removal.deletes_backups,
             "databases_deleted": removal.total,
         }),
         failure: None,
     }
 }
 
-/// Databases go only when that is asked for, and backups never.
+/// Databases go only when that is asked for.
 fn require_removable(databases: usize, removal: &EngineRemoval) -> Result<()> {
     if databases == 0 {
         Ok(())
@@ -224,12 +260,6 @@ fn require_removable(databases: usize, removal: &EngineRemoval) -> Result<()> {
             "Cannot delete engine with {databases} associated database(s). Delete databases first \
              or use delete_databases=true."
         )))
-    } else if removal.delete_backups {
-        Err(Error::Refused(
-            "this version cannot delete backups: repeat the request without delete_backups, and \
-             the engine and its databases go while their backups stay"
-                .to_owned(),
-        ))
     } else {
         Ok(())
     }

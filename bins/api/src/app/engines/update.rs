@@ -108,7 +108,7 @@ impl Application {
         Ok(databases.len())
     }
 
-    async fn change_one(
+    pub(super) async fn change_one(
         &self,
         mut present: Versioned<Database>,
         change: &(dyn Fn(&mut Database) + Sync),
@@ -146,7 +146,7 @@ impl Application {
 }
 
 /// Writes a new password, then the row in the version that was read.
-async fn replace(
+pub(super) async fn replace(
     app: &Application,
     undo: &mut Undo<'_>,
     present: &Versioned<Engine>,
@@ -207,7 +207,9 @@ fn check_address(change: &EngineChange, present: &Engine) -> Result<()> {
         if is_changed {
             problems.push(FieldProblem {
                 field: field.to_owned(),
-                reason: "cannot be changed; register another engine instead".to_owned(),
+                reason: "cannot be changed here; host and port can, with the password, by PUT \
+                         /api/engines/{id}/credentials"
+                    .to_owned(),
             });
         }
     };

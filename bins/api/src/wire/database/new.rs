@@ -56,15 +56,20 @@ impl CompressionChoice {
     /// Reads `compression`, which is a flag or a method, and `compression_method`; the two must
     /// agree.
     pub(crate) fn read(fields: &Fields<'_>) -> Self {
-        let named: Self = fields.optional("compression").unwrap_or_default();
-        let method = fields.optional("compression_method");
+        Self::read_as(fields, ["compression", "compression_method"])
+    }
+
+    /// The same under other names.
+    pub(crate) fn read_as(fields: &Fields<'_>, [choice, method_name]: [&str; 2]) -> Self {
+        let named: Self = fields.optional(choice).unwrap_or_default();
+        let method = fields.optional(method_name);
         let contradicts = match (named.is_on, named.method, method) {
             (Some(is_on), _, Some(method)) => is_on == (method == Compression::None),
             (_, Some(named), Some(method)) => named != method,
             _ => false,
         };
         if contradicts {
-            fields.problem("compression_method", "contradicts compression");
+            fields.problem(method_name, format!("contradicts {choice}"));
         }
         Self {
             is_on: named.is_on,

@@ -1,6 +1,5 @@
 //! What an engine answered: its databases, and whether it let us in.
 
-use dilux_core::model::Work;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -69,7 +68,7 @@ pub(crate) struct EngineTest {
 pub(crate) struct CancelledJob {
     /// Id.
     id: String,
-    /// `backup` or `restore`.
+    /// `backup`, `restore` or `verify`.
     kind: &'static str,
     /// `pending`, `running` or `retrying`.
     state: &'static str,
@@ -88,7 +87,7 @@ pub(crate) struct RemovedDatabase {
     database_name: String,
 }
 
-/// What the removal of an engine would take with it. Backups stay.
+/// What the removal of an engine would take with it. Backups stay, unless they are to go too.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RemovalPreview {
     /// The engine.
@@ -101,6 +100,10 @@ pub(crate) struct RemovalPreview {
     databases: Vec<RemovedDatabase>,
     /// Jobs that would be cancelled.
     jobs: Vec<CancelledJob>,
+    /// Their backups, which go only when `delete_backups` is sent too.
+    backup_count: u64,
+    /// Stored bytes of those.
+    backup_bytes: u64,
 }
 
 impl From<&crate::app::RemovalPreview> for RemovalPreview {
@@ -115,10 +118,7 @@ impl From<&crate::app::RemovalPreview> for RemovalPreview {
         });
         let jobs = preview.jobs.iter().map(|job| CancelledJob {
             id: job.id.to_string(),
-            kind: match job.work {
-                Work::Backup(_) => "backup",
-                Work::Restore(_) => "restore",
-            },
+            kind: job.work.kind(),
             state: job.state.as_str(),
             database_id: job.database_id.to_string(),
         });
@@ -128,6 +128,8 @@ impl From<&crate::app::RemovalPreview> for RemovalPreview {
             needs_delete_databases: !preview.databases.is_empty(),
             databases: databases.collect(),
             jobs: jobs.collect(),
+            backup_count: preview.backup_count,
+            backup_bytes: preview.backup_bytes,
         }
     }
 }

@@ -46,7 +46,9 @@ async fn an_empty_filter_is_no_filter() {
         status: BackupStatus::Completed,
         data: b"data",
     };
-    seed.plant(&world).await;
+    let backup = seed.plant(&world).await;
+    let wish = json!({ "backup_id": backup.as_str() });
+    world.post("/api/restores", &wish).await.expect(202);
     let body = json!({ "email": "ann@example.com" });
     world.post("/api/users", &body).await.expect(201);
     let lists = lists_with_empty_filters();

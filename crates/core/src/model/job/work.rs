@@ -43,7 +43,7 @@ impl std::str::FromStr for Trigger {
 pub enum Urgency {
     /// Somebody waits for their data.
     Restore,
-    /// Somebody asked for a backup.
+    /// Somebody asked for a backup, or for one to be verified.
     Manual,
     /// A slot is due.
     Scheduled,
@@ -90,6 +90,18 @@ pub struct RestoreWork {
     pub compare_with_source: bool,
 }
 
+/// What a verification job owes: to read the data of a backup to its end and check lengths and
+/// hashes against the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyWork {
+    /// Which backup.
+    pub backup_id: BackupId,
+    /// The engine on which the backup is also restored into a new database, which is dropped
+    /// again; `None` only reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearse_on: Option<EngineId>,
+}
+
 /// What a comparison of a restored database with its source found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -109,15 +121,26 @@ pub enum Work {
     Backup(BackupWork),
     /// Restore one.
     Restore(RestoreWork),
+    /// Verify one.
+    Verify(VerifyWork),
 }
 
 impl Work {
+    /// The name of its kind on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
+            Self::Verify(_) => "verify",
+        }
+    }
+
     /// The rule by which a failed attempt is tried again: the setting, tightened by what the
     /// scheduler allows.
     pub fn retry_rule(&self, setting: RetryRule) -> RetryRule {
         let allowed = match self {
             Self::Backup(work) => work.attempts,
-            Self::Restore(_) => None,
+            Self::Restore(_) | Self::Verify(_) => None,
         };
         RetryRule {
             attempts: allowed.map_or(setting.attempts, |most| most.clamp(1, setting.attempts)),

@@ -1,0 +1,225 @@
+//! Credentials of engines: changed after a test, handed on to chosen databases, never half.
+
+use std::sync::atomic::Ordering;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::seeds::{database, engine, id};
+use crate::server::PASSWORD;
+use crate::world::World;
+
+async fn own(world: &World, engine: &str, name: &str, password: &str) -> String {
+    let body = json!({
+        "engine_id": engine,
+        "database": {
+            "name": name, "use_engine_credentials": false, "username": "own", "password": password,
+        },
+    });
+    id(&world.post("/api/databases", &body).await.expect(201)["database"])
+}
+
+async fn secret(world: &World, engine: &str) -> String {
+    let name = dilux_core::secret::SecretName::new(format!("dilux-engine-{engine}")).unwrap();
+    let secrets = &world.installation.storage.secrets;
+    secrets
+        .get(&name)
+        .await
+        .unwrap()
+        .unwrap()
+        .expose()
+        .to_owned()
+}
+
+fn names(split: &Value, key: &str) -> Vec<String> {
+    let users = split[key].as_array().unwrap();
+    users
+        .iter()
+        .map(|user| user["database_name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn new_credentials_are_tested_before_they_are_kept_and_the_split_is_told() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "pg").await;
+    database(&world, &engine, "one").await;
+    own(&world, &engine, "two", "other").await;
+    let path = format!("/api/engines/{engine}/credentials");
+    let before = world.get(&path).await;
+    let tag = before.header("etag").to_owned();
+    assert_eq!(
+        names(&before.expect(200)["databases"], "inheriting"),
+        ["one"]
+    );
+
+    let wrong = world
+        .put(&path, &json!({"username": "new", "password": "wrong"}))
+        .await;
+    let refused = wrong.expect(400);
+    assert!(
+        refused["error"]
+            .as_str()
+            .unwrap()
+            .contains("nothing was changed"),
+        "{refused}"
+    );
+    let unchanged = world.get(&path).await;
+    assert_eq!(unchanged.header("etag"), tag);
+    assert_eq!(secret(&world, &engine).await, PASSWORD);
+
+    let right = world
+        .put(&path, &json!({"username": "new", "password": PASSWORD}))
+        .await;
+    let changed = right.expect(200);
+    assert_eq!(changed["engine"]["username"], json!("new"));
+    assert_eq!(changed["test"]["success"], json!(true));
+    let split = &changed["databases"];
+    assert_eq!(
+        (&split["inheriting_count"], &split["own_count"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(names(split, "own"), ["two"]);
+    assert!(!changed.to_string().contains(PASSWORD));
+
+    let untested = json!({"password": "not tried", "test": false});
+    let changed = world.put(&path, &untested).await.expect(200);
+    assert_eq!(changed["test"], json!(null));
+    assert_eq!(secret(&world, &engine).await, "not tried");
+}
+
+#[tokio::test]
+async fn another_host_gets_the_password_only_when_it_is_sent_again() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "pg").await;
+    let path = format!("/api/engines/{engine}/credentials");
+    for body in [
+        json!({"host": "evil"}),
+        json!({"port": 5433}),
+        json!({"host": "evil", "test": false}),
+    ] {
+        let fields = world.put(&path, &body).await.refused_fields();
+        assert_eq!(fields, ["password"]);
+    }
+    assert!(world.server.visits.lock().unwrap().is_empty());
+    let moved = json!({"host": "pg2", "port": 5433, "password": PASSWORD});
+    let moved = world.put(&path, &moved).await.expect(200);
+    assert_eq!(
+        (&moved["engine"]["host"], &moved["engine"]["port"]),
+        (&json!("pg2"), &json!(5433))
+    );
+    let visits = world.server.visits.lock().unwrap().clone();
+    assert_eq!(visits, [("pg2:5433".to_owned(), PASSWORD.to_owned())]);
+}
+
+#[tokio::test]
+async fn an_engine_does_not_move_onto_another_nor_away_under_passwords_of_databases() {
+    let world = World::new().await;
+    let first = engine(&world, "postgresql", "pg").await;
+    engine(&world, "postgresql", "taken").await;
+    let path = format!("/api/engines/{first}/credentials");
+    let onto = world
+        .put(&path, &json!({"host": "taken", "password": PASSWORD}))
+        .await;
+    assert!(
+        onto.expect(400)["error"]
+            .as_str()
+            .unwrap()
+            .contains("already")
+    );
+    own(&world, &first, "two", "other").await;
+    let away = world
+        .put(&path, &json!({"host": "pg2", "password": PASSWORD}))
+        .await;
+    let away = away.expect(400);
+    assert!(
+        away["error"].as_str().unwrap().contains("of their own"),
+        "{away}"
+    );
+}
+
+#[tokio::test]
+async fn chosen_databases_are_made_to_sign_in_as_their_engine_does_after_a_test() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "pg").await;
+    let first = own(&world, &engine, "one", "a").await;
+    let second = own(&world, &engine, "two", "b").await;
+    let third = database(&world, &engine, "three").await;
+    let other = crate::seeds::engine(&world, "postgresql", "other").await;
+    let foreign = database(&world, &other, "foreign").await;
+    let path = format!("/api/engines/{engine}/apply-credentials");
+    for (body, field) in [
+        (json!({}), "database_ids"),
+        (json!({"database_ids": []}), "database_ids"),
+        (json!({"database_ids": [foreign]}), "database_ids.0"),
+        (
+            json!({"database_ids": [first, "no-such"]}),
+            "database_ids.1",
+        ),
+        (json!({"database_ids": ["a/b"]}), "database_ids.0"),
+        (json!({"database_ids": [first], "all": true}), "all"),
+        (json!({"all": "yes"}), "all"),
+    ] {
+        let fields = world.post(&path, &body).await.refused_fields();
+        assert!(fields.contains(&field.to_owned()), "{body}: {fields:?}");
+    }
+    *world.server.databases.lock().unwrap() = vec![("one", false), ("three", false)];
+    let body = json!({"database_ids": [first, second, third]});
+    let applied = world.post(&path, &body).await.expect(200);
+    assert_eq!(applied["updated"], json!([first]));
+    assert_eq!(applied["unchanged"], json!([third]));
+    assert_eq!(applied["errors"][0]["database_id"], json!(second));
+    assert_eq!(names(&applied["databases"], "own"), ["two"]);
+    let all = world
+        .post(&path, &json!({"all": true, "test": false}))
+        .await;
+    assert_eq!(all.expect(200)["databases"]["own_count"], json!(0));
+}
+
+#[tokio::test]
+async fn a_18_a_secret_store_that_fails_leaves_nothing_half_saved() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "pg").await;
+    let one = own(&world, &engine, "one", "a").await;
+    let engine_path = format!("/api/engines/{engine}");
+    let database_path = format!("/api/databases/{one}");
+    let before = world.get(&engine_path).await.expect(200);
+    let database_before = world.get(&database_path).await.expect(200);
+    let new_engine = json!({
+        "name": "New", "engine_type": "mysql", "host": "new", "username": "u", "password": "p",
+    });
+    let new_database = json!({
+        "engine_id": engine,
+        "database": {"name": "two", "use_engine_credentials": false, "username": "u", "password": "p"},
+    });
+    let rotated = json!({"username": "rotated", "password": PASSWORD});
+    world.faults.secrets_are_down.store(true, Ordering::SeqCst);
+    for (method, path, body) in [
+        (Method::POST, "/api/engines", &new_engine),
+        (Method::POST, "/api/databases", &new_database),
+        (Method::PUT, engine_path.as_str(), &rotated),
+        (Method::PUT, &format!("{engine_path}/credentials"), &rotated),
+        (Method::PUT, database_path.as_str(), &rotated),
+    ] {
+        let answer = world.call_with(method.clone(), path, &[], Some(body)).await;
+        assert_eq!(answer.status, 503, "{method} {path}: {}", answer.body);
+    }
+    world.faults.mend();
+    assert_eq!(world.get(&engine_path).await.expect(200), before);
+    assert_eq!(world.get(&database_path).await.expect(200), database_before);
+    assert_eq!(secret(&world, &engine).await, PASSWORD);
+    let engines = world.get("/api/engines").await.expect(200);
+    let databases = world.get("/api/databases").await.expect(200);
+    assert_eq!(
+        (&engines["total"], &databases["total"]),
+        (&json!(1), &json!(1))
+    );
+
+    // The secret is written, and then the row is not.
+    world.faults.break_table("engines");
+    let path = format!("{engine_path}/credentials");
+    let other = json!({"password": "other", "test": false});
+    assert_eq!(world.put(&path, &other).await.status, 503);
+    world.faults.mend();
+    assert_eq!(secret(&world, &engine).await, PASSWORD);
+}

@@ -1,0 +1,124 @@
+//! A verification job: read the data of a backup to its end, check every hash, and where that is
+//! asked for restore it into a database that is dropped again. What it found stays with the backup.
+
+use dilux_core::Error;
+use dilux_core::expiry::Expiry;
+use dilux_core::model::{
+    AuditAction, Backup, DamageKind, DatabaseName, EngineId, Finding, Job, Manifest, Stage,
+    VerifyWork,
+};
+use dilux_core::random::hex_text;
+use dilux_core::transfer::{Failure, FailureKind};
+use dilux_drivers::RestorePlan;
+
+use crate::Processor;
+use crate::backup::refuse_endless;
+use crate::bookkeeping::storage_failure;
+use crate::claim::Claim;
+use crate::keeper::Activity;
+
+impl Processor {
+    pub(crate) async fn verify(
+        &self,
+        claim: &Claim,
+        job: &Job,
+        work: &VerifyWork,
+        activity: &Activity,
+    ) -> Result<(), Failure> {
+        activity.enter(Stage::Preparing);
+        refuse_endless(job, self.installation.settings.worker.retry)?;
+        let manifest = self.manifest_of(&work.backup_id).await?;
+        self.lease_backup(job, &work.backup_id, &manifest).await?;
+        activity.enter(Stage::Checking);
+        let outcome = match &work.rehearse_on {
+            None => {
+                self.pipeline
+                    .verify(&manifest.data, &activity.control)
+                    .await
+            }
+            Some(engine) => self.rehearse(engine, &manifest, activity).await,
+        };
+        if let Some(finding) = self.finding(&outcome) {
+            self.note_finding(&manifest, &finding).await?;
+        }
+        outcome?;
+        let now = self.installation.clock.now();
+        let progress = activity.progress();
+        let job = claim
+            .change(|job| {
+                let mut done = job.complete(now)?;
+                done.progress = dilux_core::model::Progress {
+                    stage: None,
+                    ..progress
+                };
+                Ok(done)
+            })
+            .await?;
+        self.audit(&job, AuditAction::BackupVerified, None).await;
+        Ok(())
+    }
+
+    /// Restores the backup into a database of its own, which is dropped again.
+    async fn rehearse(
+        &self,
+        engine: &EngineId,
+        manifest: &Manifest,
+        activity: &Activity,
+    ) -> Result<(), Failure> {
+        let driver = self.drivers.for_engine(manifest.engine_type)?;
+        let target = self.restore_target(engine, manifest).await?;
+        let plan = RestorePlan {
+            database: self.rehearsal_name()?,
+            traits: manifest.traits.clone(),
+            server: manifest.server.clone(),
+            tool: manifest.tool.clone(),
+            is_rehearsal: true,
+        };
+        let sink = activity
+            .unless_stopped(driver.restore(&target, &plan))
+            .await?;
+        self.pipeline
+            .restore(&manifest.data, sink, &activity.control)
+            .await
+    }
+
+    /// A name that no attempt before this one had, and that says what the database is for.
+    fn rehearsal_name(&self) -> Result<DatabaseName, Failure> {
+        let name = format!("dilux_verify_{}", hex_text(&*self.installation.random, 8));
+        name.parse()
+            .map_err(|error: dilux_core::model::InvalidName| {
+                Failure::new(FailureKind::Internal, error.to_string())
+            })
+    }
+
+    /// What the outcome says of the backup; nothing when the server, the store or the worker
+    /// failed.
+    fn finding(&self, outcome: &Result<(), Failure>) -> Option<Finding> {
+        let at = self.installation.clock.now();
+        match outcome {
+            Ok(()) => Some(Finding::Verified { at }),
+            Err(failure) if failure.kind == FailureKind::Integrity => Some(Finding::Damaged {
+                at,
+                kind: DamageKind::VerificationFailed,
+                reason: failure.message.clone(),
+            }),
+            Err(_) => None,
+        }
+    }
+
+    async fn note_finding(&self, manifest: &Manifest, finding: &Finding) -> Result<(), Failure> {
+        let backups = &self.installation.repositories.backups;
+        let line = backups.get(&manifest.job_id, manifest.job_created_at).await;
+        let line = line.map_err(|e| storage_failure("the history could not be read", &e))?;
+        let line = line.map_or_else(|| Backup::of_manifest(manifest), |line| line.value);
+        let expiry = Expiry::new(self.installation.clone());
+        let noted = expiry.note_verification(&line, finding).await;
+        noted.map(drop).map_err(|error| {
+            let kind = match error {
+                Error::Refused(_) => FailureKind::Configuration,
+                _ => FailureKind::Storage,
+            };
+            Failure::new(kind, error.to_string())
+        })
+    }
+}
