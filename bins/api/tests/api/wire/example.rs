@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use crate::server::PASSWORD;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../../wire/system.json"),
     include_str!("../../wire/engines.json"),
     include_str!("../../wire/databases.json"),
     include_str!("../../wire/policies.json"),
     include_str!("../../wire/backups.json"),
     include_str!("../../wire/users.json"),
+    include_str!("../../wire/settings.json"),
 ];
 
 /// A recorded request with its answer.

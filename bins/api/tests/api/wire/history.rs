@@ -1,6 +1,11 @@
 //! The recorded history of backups, put into the store: the lines that the recorded lists show.
 
-use dilux_core::model::{Backup, BackupId, DatabaseId, JobId};
+use std::collections::BTreeMap;
+
+use dilux_core::model::{
+    Backup, BackupId, BackupStatus, BackupWork, Compression, DatabaseId, Job, JobId, JobOwner,
+    JobState, Manifest, ServerIdentity, StoredData, ToolIdentity, Work,
+};
 use dilux_core::storage::{BlobName, PutOptions};
 use dilux_core::transfer::{Failure, FailureKind};
 use jiff::Timestamp;
@@ -16,6 +21,12 @@ const SHOWING: [&str; 2] = ["backups.list-default", "backups.list-last-page"];
 /// When the two backups ran whose times were not kept: after all others, newest first.
 const LATEST: [&str; 2] = ["2025-12-10T12:00:02Z", "2025-12-10T12:00:01Z"];
 
+/// What is stored for each line that names a blob.
+const DATA: &[u8] = b"data";
+
+/// Recorded size in bytes above which a file was gone.
+const GONE_FROM: u64 = 100_000_000;
+
 /// A database that was removed before the recording.
 const DELETED: &str = "{{uuid:db-deleted}}";
 
@@ -30,6 +41,9 @@ pub(super) async fn plant(world: &World, bindings: &mut Bindings) {
         let backup = backup(&line, created_at, bindings);
         bindings.bind(text(&line, "id"), backup.id.as_str());
         bindings.bind(text(&line, "job_id"), backup.job_id.as_str());
+        if backup.status != BackupStatus::InProgress {
+            book(world, &backup).await;
+        }
         store_data(world, &backup).await;
         let backups = &world.installation.repositories.backups;
         backups.put(&backup).await.unwrap();
@@ -88,16 +102,92 @@ fn backup(line: &Value, created_at: Timestamp, bindings: &Bindings) -> Backup {
     }
 }
 
+/// The job of a line, which is over.
+async fn book(world: &World, backup: &Backup) {
+    let owner = JobOwner {
+        database_id: backup.database_id.clone(),
+        database_label: backup.database_label.clone(),
+        engine_type: backup.engine_type,
+    };
+    let work = Work::Backup(BackupWork::default());
+    let id = backup.job_id.clone();
+    let mut job = Job::new(id, owner, work, backup.trigger, backup.created_at);
+    job.state = match &backup.failure {
+        None => JobState::Completed {
+            at: backup.created_at,
+        },
+        Some(failure) => JobState::Failed {
+            at: backup.created_at,
+            failure: failure.clone(),
+        },
+    };
+    let jobs = &world.installation.repositories.jobs;
+    jobs.book(job).await.unwrap();
+}
+
+/// Data and manifest of a line that names a blob; the files of the two largest were gone when the
+/// recording was made.
 async fn store_data(world: &World, backup: &Backup) {
     let Some(name) = &backup.blob_name else {
         return;
     };
-    let name = BlobName::new(name.as_str()).unwrap();
+    if backup.stored_bytes.is_some_and(|bytes| bytes > GONE_FROM) {
+        return;
+    }
+    let etag = put(world, name, DATA.to_vec()).await;
+    let engine_id = backup.engine_id.clone();
+    let manifest = Manifest {
+        schema: Manifest::SCHEMA,
+        job_id: backup.job_id.clone(),
+        job_created_at: backup.created_at,
+        epoch: 1,
+        worker: "worker".to_owned(),
+        database_id: backup.database_id.clone(),
+        database_label: backup.database_label.clone(),
+        database_name: "recorded".parse().unwrap(),
+        engine_id: engine_id.unwrap_or_else(|| "gone".parse().unwrap()),
+        engine_type: backup.engine_type,
+        server: ServerIdentity {
+            flavour: "played".to_owned(),
+            version: "1.0".to_owned(),
+        },
+        tool: ToolIdentity {
+            name: "dump".to_owned(),
+            path: "/usr/bin/dump".to_owned(),
+            version: "1.0".to_owned(),
+        },
+        traits: BTreeMap::new(),
+        tiers: backup.tiers.clone(),
+        slot: None,
+        trigger: backup.trigger,
+        started_at: backup.created_at,
+        committed_at: backup.created_at,
+        data: StoredData {
+            container: world.installation.settings.container.as_str().to_owned(),
+            blob: name.clone(),
+            etag,
+            compression: Compression::Gzip,
+            format: "sql.gz".to_owned(),
+            stored_bytes: DATA.len() as u64,
+            stored_sha256: String::new(),
+            plain_bytes: 9000,
+            plain_sha256: String::new(),
+        },
+        notes: Vec::new(),
+        warnings: String::new(),
+        unknown: BTreeMap::new(),
+    };
+    let name = Manifest::blob_name(&backup.job_id);
+    put(world, &name, manifest.to_json().unwrap()).await;
+}
+
+async fn put(world: &World, name: &str, bytes: Vec<u8>) -> String {
+    let name = BlobName::new(name).unwrap();
     let (blobs, container) = (
         &world.installation.storage.blobs,
         &world.installation.settings.container,
     );
     let options = PutOptions::default();
-    let put = blobs.put(container, &name, b"data".as_slice().into(), options);
-    put.await.unwrap();
+    let put = blobs.put(container, &name, bytes.into(), options);
+    put.await.unwrap().etag.to_string()
 }
