@@ -21,7 +21,7 @@ fn right() -> Value {
 }
 
 /// Values of every kind, most of them wrong wherever they stand.
-fn odd() -> Vec<Value> {
+pub(crate) fn odd() -> Vec<Value> {
     vec![
         Value::Null,
         json!(true),
@@ -60,7 +60,7 @@ fn odd() -> Vec<Value> {
 }
 
 /// Every place in a body, as a JSON pointer.
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+pub(crate) fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(key, it)| (key.clone(), it)).collect(),
         Value::Array(items) => (0..).map(|n: usize| n.to_string()).zip(items).collect(),
