@@ -42,7 +42,7 @@ pub struct Control {
     pub cancel: CancellationToken,
 }
 
-/// Where hashes are computed and chunks are compressed.
+/// Where hashes are computed, and chunks compressed and decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Computing {
     /// On threads of their own, so that nobody waits for them.
@@ -65,7 +65,7 @@ pub struct Tuning {
     pub gzip_level: i32,
     /// Level of Zstandard, 1–19.
     pub zstd_level: i32,
-    /// Where a dump is hashed and compressed. A restore decompresses on a thread in any case.
+    /// Where bytes are hashed, compressed and decompressed.
     pub computing: Computing,
 }
 

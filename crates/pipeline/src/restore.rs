@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::digest::{Digest, Hashing};
 use crate::{Computing, Control, Pipeline, Progress, failure};
-use decode::decode;
+use decode::{Form, decode, decode_in_place};
 use fetch::Origin;
 
 /// Pieces that wait between two steps.
@@ -62,23 +62,24 @@ impl Pipeline {
         let stored_hashing = Hashing::start(computing);
         let (stored_pieces, stored_waiting) = mpsc::channel(STORED_WAITING);
         let (plain_chunks, plain_waiting) = mpsc::channel(PLAIN_WAITING);
-        let (compression, limit) = (data.compression, data.plain_bytes);
-        let chunk_bytes = self.tuning.chunk_bytes.get();
-        let decoding = spawn_blocking(move || {
-            decode(
-                compression,
-                stored_waiting,
-                &plain_chunks,
-                chunk_bytes,
-                limit,
-            )
-        });
+        let form = Form {
+            compression: data.compression,
+            chunk_bytes: self.tuning.chunk_bytes.get(),
+            limit: data.plain_bytes,
+        };
         let fetch = origin.fetch(stored_pieces, &stored_hashing, progress);
         let write = write(plain_waiting, sink, progress, computing);
         let decoded = async {
-            decoding
-                .await
-                .map_err(|_| failure::defect("the decompression thread ended early"))?
+            match computing {
+                Computing::InPlace => decode_in_place(form, stored_waiting, plain_chunks).await,
+                Computing::OnThreads => {
+                    let decoding =
+                        spawn_blocking(move || decode(form, stored_waiting, &plain_chunks));
+                    decoding
+                        .await
+                        .map_err(|_| failure::defect("the decompression thread ended early"))?
+                }
+            }
         };
         let ((), plain, ()) = tokio::try_join!(fetch, write, decoded)?;
         let stored = stored_hashing.finish().await?;

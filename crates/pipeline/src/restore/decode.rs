@@ -1,6 +1,7 @@
-//! Takes the compression layer off, on a thread of its own.
+//! Takes the compression layer off, as a rule on a thread of its own.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use dilux_core::model::Compression;
@@ -11,47 +12,107 @@ use crate::codec::decoder;
 use crate::failure;
 use crate::pool::Pool;
 
-/// Decompresses `stored` into chunks of `chunk_bytes` (the last may be shorter) and refuses to
-/// make more than `limit` bytes. Ends early without failure when nobody takes them any more.
+/// How stored bytes become chunks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) compression: Compression,
+    /// Plain bytes of a chunk; the last may be shorter.
+    pub(super) chunk_bytes: usize,
+    /// More plain bytes than this are refused.
+    pub(super) limit: u64,
+}
+
+/// Decompresses `stored` on the calling thread, which must not be one of the runtime's. Ends early
+/// without failure when nobody takes the chunks any more.
 pub(super) fn decode(
-    compression: Compression,
+    form: Form,
     stored: mpsc::Receiver<Bytes>,
     chunks: &mpsc::Sender<Bytes>,
-    chunk_bytes: usize,
-    limit: u64,
 ) -> Result<(), Failure> {
-    let pool = Pool::new();
     let stored = Pieces {
         waiting: stored,
         current: Bytes::new(),
     };
-    let mut decoder = decoder(compression, stored).map_err(|error| damaged(&error))?;
-    let mut made = 0;
-    loop {
-        let mut buffer = pool.take(chunk_bytes);
-        while buffer.len() < chunk_bytes {
-            let room = chunk_bytes - buffer.len();
-            let read = decoder
-                .read(buffer.room(room))
-                .map_err(|error| damaged(&error))?;
+    let mut plain = Plain::new(form, stored)?;
+    while let Some(chunk) = plain.next()? {
+        if chunks.blocking_send(chunk).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The same without a thread, for simulations: holds everything at once.
+pub(super) async fn decode_in_place(
+    form: Form,
+    mut stored: mpsc::Receiver<Bytes>,
+    chunks: mpsc::Sender<Bytes>,
+) -> Result<(), Failure> {
+    let mut held = Vec::new();
+    while let Some(piece) = stored.recv().await {
+        held.extend_from_slice(&piece);
+    }
+    for chunk in decode_all(form, &held)? {
+        if chunks.send(chunk).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn decode_all(form: Form, stored: &[u8]) -> Result<Vec<Bytes>, Failure> {
+    let mut plain = Plain::new(form, stored)?;
+    let mut chunks = Vec::new();
+    while let Some(chunk) = plain.next()? {
+        chunks.push(chunk);
+    }
+    Ok(chunks)
+}
+
+/// The plain bytes, chunk by chunk.
+struct Plain<'a> {
+    form: Form,
+    decoder: Box<dyn Read + 'a>,
+    pool: Arc<Pool>,
+    made: u64,
+    is_over: bool,
+}
+
+impl<'a> Plain<'a> {
+    fn new(form: Form, stored: impl BufRead + 'a) -> Result<Self, Failure> {
+        Ok(Self {
+            form,
+            decoder: decoder(form.compression, stored).map_err(|error| damaged(&error))?,
+            pool: Pool::new(),
+            made: 0,
+            is_over: false,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let size = self.form.chunk_bytes;
+        let mut buffer = self.pool.take(size);
+        while buffer.len() < size {
+            let room = size - buffer.len();
+            let read = self.decoder.read(buffer.room(room));
+            let read = read.map_err(|error| damaged(&error))?;
             if read == 0 {
                 break;
             }
             buffer.advance(read);
-            made += read as u64;
-            if made > limit {
+            self.made += read as u64;
+            if self.made > self.form.limit {
                 return Err(failure::integrity(format!(
-                    "the backup is damaged: it holds more than its {limit} plain bytes"
+                    "the backup is damaged: it holds more than its {} plain bytes",
+                    self.form.limit
                 )));
             }
         }
-        let is_last = buffer.len() < chunk_bytes;
-        if buffer.len() > 0 && chunks.blocking_send(buffer.freeze()).is_err() {
-            return Ok(());
-        }
-        if is_last {
-            return Ok(());
-        }
+        self.is_over = buffer.len() < size;
+        Ok((buffer.len() > 0).then(|| buffer.freeze()))
     }
 }
 
