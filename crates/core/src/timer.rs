@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{InvalidName, TimeOfDay};
 
 /// How long a claim on a run lasts without being renewed.
-pub const TIMER_LEASE: SignedDuration = SignedDuration::from_mins(15);
+pub const TIMER_LEASE: SignedDuration = SignedDuration::from_mins(2);
 
 /// What a state says is not believed when it lies further in the future: a clock was wrong.
 const MOST_AHEAD: SignedDuration = SignedDuration::from_mins(5);

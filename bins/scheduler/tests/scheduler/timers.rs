@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dilux_core::clock::ManualClock;
+use dilux_core::clock::{Clock as _, ManualClock};
+use dilux_core::expiry::Expiry;
 use dilux_core::storage::Storage;
 use dilux_core::timer::{Timer, TimerOutcome, TimerState};
 use dilux_scheduler::{Scheduler, TimerLook};
@@ -51,7 +52,6 @@ async fn within<T>(happening: impl Future<Output = T>) -> T {
 }
 
 fn set(clock: &ManualClock, to: &str) {
-    use dilux_core::clock::Clock as _;
     let to: Timestamp = to.parse().unwrap();
     clock.advance(to.duration_since(clock.now()));
 }
@@ -131,15 +131,39 @@ async fn another_scheduler_takes_a_run_over_when_the_first_one_has_died_in_it() 
     run.abort();
     assert!(run.await.unwrap_err().is_cancelled());
     let other = world.scheduler();
-    for now in ["2026-03-05T02:00:30Z", "2026-03-05T02:14:59Z"] {
+    for now in ["2026-03-05T02:00:30Z", "2026-03-05T02:01:59Z"] {
         set(&world.clock, now);
         let look = world.look(&other, Timer::Retention).await;
         assert_eq!(look, TimerLook::NotDue, "{now}");
     }
-    set(&world.clock, "2026-03-05T02:15:00Z");
+    set(&world.clock, "2026-03-05T02:02:01Z");
     assert_eq!(world.look(&other, Timer::Retention).await, DONE);
     let slot = world.timer(Timer::Retention).await.last.unwrap().slot;
     assert_eq!(slot, at("2026-03-05T02:00:00Z"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_takes_long_is_left_to_the_scheduler_that_is_at_it() {
+    let world = night().await;
+    set(&world.clock, "2026-03-05T02:00:00Z");
+    let (slow, faults) = world.faulty_scheduler();
+    faults.set(Some(Fault::Hangs("engines")));
+    let never = CancellationToken::new();
+    let run = tokio::spawn(async move { slow.look_at(Timer::Retention, &never).await });
+    faults.hung.notified().await;
+    let other = world.scheduler();
+    for _ in 0..10 {
+        world.clock.advance(SignedDuration::from_secs(60));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let look = world.look(&other, Timer::Retention).await;
+        assert_eq!(look, TimerLook::NotDue);
+        let state = world.timer(Timer::Retention).await;
+        assert!(state.running(world.clock.now()).is_some());
+        let expiry = Expiry::new(world.installation.clone());
+        assert!(expiry.run().await.unwrap().is_elsewhere);
+    }
+    run.abort();
+    assert!(run.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]
@@ -176,7 +200,7 @@ async fn a_scheduler_that_cannot_even_note_its_failure_is_not_stopped_by_its_own
     // Retention's own lease could not be given back either.
     let look = world.look(&scheduler, Timer::Retention).await;
     assert_eq!(look, TimerLook::Owed);
-    world.clock.advance(SignedDuration::from_mins(15));
+    world.clock.advance(SignedDuration::from_mins(2));
     assert_eq!(world.look(&scheduler, Timer::Retention).await, DONE);
 }
 

@@ -2,6 +2,7 @@
 //! number; one that cannot be looked at never stops the others.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,10 @@ use crate::retention::{Candidate, Standing, plan};
 use crate::storage::StorageErrorKind;
 
 /// How long a scheduler that carries out retention may be silent before another takes over.
-const RUN_LIFE: SignedDuration = SignedDuration::from_mins(15);
+const RUN_LIFE: SignedDuration = SignedDuration::from_mins(2);
+
+/// How often it speaks. Two calls may fail before it is taken for dead.
+const RENEWAL: Duration = Duration::from_secs(30);
 
 /// Manifest names asked for at once.
 const PAGE: u32 = 5000;
@@ -74,27 +78,52 @@ impl Expiry {
     /// begin at once. Gives no report then.
     pub async fn run_until(&self, stop: &CancellationToken) -> Result<Option<ExpiryReport>> {
         let now = self.trusted_time().await?;
+        let ahead = now.duration_since(self.installation.clock.now());
+        let elsewhere = ExpiryReport {
+            is_elsewhere: true,
+            ..ExpiryReport::default()
+        };
         let runner = uuid_text(&*self.installation.random);
         let states = &self.installation.repositories.retention;
         if !states.take_run(&runner, now, RUN_LIFE).await? {
-            return Ok(Some(ExpiryReport {
-                is_elsewhere: true,
-                ..ExpiryReport::default()
-            }));
+            return Ok(Some(elsewhere));
         }
         let outcome = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(None),
-            outcome = self.run_as(&runner, now) => outcome.map(Some),
+            outcome = self.run_as(now) => outcome.map(Some),
+            () = self.keep_run(&runner, ahead) => return Ok(Some(elsewhere)),
         };
-        let ended = self.installation.clock.now();
-        if let Err(error) = states.end_run(&runner, ended).await {
-            tracing::warn!(%error, "the next run of retention has to wait some minutes");
+        if let Err(error) = states.end_run(&runner, self.store_time(ahead)).await {
+            tracing::warn!(%error, "the next run of retention has to wait two minutes");
         }
         outcome
     }
 
-    async fn run_as(&self, runner: &str, now: Timestamp) -> Result<ExpiryReport> {
+    /// Says every half minute that `runner` is at work. Ends when another has taken the run over.
+    async fn keep_run(&self, runner: &str, ahead: SignedDuration) {
+        let states = &self.installation.repositories.retention;
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let now = self.store_time(ahead);
+            match states.take_run(runner, now, RUN_LIFE).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!("another scheduler took retention over");
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "the run of retention cannot be renewed"),
+            }
+        }
+    }
+
+    /// The time by the store's clock, which was `ahead` of the machine's when the run began.
+    fn store_time(&self, ahead: SignedDuration) -> Timestamp {
+        let now = self.installation.clock.now();
+        now.saturating_add(ahead).unwrap_or(now)
+    }
+
+    async fn run_as(&self, now: Timestamp) -> Result<ExpiryReport> {
         let repositories = &self.installation.repositories;
         let registry = Registry::read(repositories).await?;
         let mut run = Run {
@@ -105,20 +134,7 @@ impl Expiry {
         };
         self.welcome_back(&run.registry).await?;
         let ids = self.known_databases(&run.registry).await?;
-        let mut renewed = self.installation.clock.now();
         for id in ids {
-            let moment = self.installation.clock.now();
-            if moment.duration_since(renewed) > RUN_LIFE / 3 {
-                if !repositories
-                    .retention
-                    .take_run(runner, moment, RUN_LIFE)
-                    .await?
-                {
-                    tracing::warn!("another scheduler took retention over");
-                    break;
-                }
-                renewed = moment;
-            }
             run.report.databases += 1;
             match self.expire_database(&mut run, &id).await {
                 Ok(()) => {}
