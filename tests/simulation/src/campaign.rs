@@ -30,6 +30,8 @@ pub struct Summary {
     pub jobs: u64,
     /// Those that were completed.
     pub completed: u64,
+    /// Restores among them.
+    pub restored: u64,
     /// Backups that expired and were deleted.
     pub deleted: u64,
     /// Deaths of processes.
@@ -42,6 +44,7 @@ impl Summary {
         self.events += outcome.events;
         self.jobs += outcome.jobs as u64;
         self.completed += outcome.completed as u64;
+        self.restored += outcome.restored as u64;
         self.deleted += outcome.deleted as u64;
         self.deaths += outcome.deaths as u64;
         if !outcome.violations.is_empty() {

@@ -15,17 +15,19 @@ pub(crate) struct Totals {
     pub(crate) failed: u64,
     jobs: u64,
     completed: u64,
+    restored: u64,
     deleted: u64,
     deaths: u64,
     events: u64,
 }
 
 impl Totals {
-    const NAMES: [&'static str; 7] = [
+    const NAMES: [&'static str; 8] = [
         "cases",
         "failures",
         "jobs",
         "completed",
+        "restored",
         "deleted",
         "deaths",
         "events",
@@ -37,18 +39,20 @@ impl Totals {
             failed: summary.failed.len() as u64,
             jobs: summary.jobs,
             completed: summary.completed,
+            restored: summary.restored,
             deleted: summary.deleted,
             deaths: summary.deaths,
             events: summary.events,
         }
     }
 
-    fn numbers(&mut self) -> [&mut u64; 7] {
+    fn numbers(&mut self) -> [&mut u64; 8] {
         [
             &mut self.seeds,
             &mut self.failed,
             &mut self.jobs,
             &mut self.completed,
+            &mut self.restored,
             &mut self.deleted,
             &mut self.deaths,
             &mut self.events,

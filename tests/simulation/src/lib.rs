@@ -6,6 +6,7 @@
 
 mod clock;
 mod connection;
+mod copies;
 mod defect;
 mod event_log;
 mod fault;

@@ -3,14 +3,16 @@
 mod deletions;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dilux_core::clock::Clock as _;
 use dilux_core::model::Manifest;
 use dilux_core::storage::{EntityKey, TableName};
 
 use crate::clock::SimulatedClock;
+use crate::copies::Copies;
 use crate::memory::{Blob, Content, Row, Witness};
+use crate::verdict::restores::restore_work;
 use crate::verdict::sha256;
 
 pub(crate) use deletions::Wishes;
@@ -27,6 +29,7 @@ pub(crate) struct Observer {
     clock: SimulatedClock,
     most_attempts: i64,
     wishes: OnceLock<Wishes>,
+    copies: Arc<Copies>,
     seen: Mutex<Seen>,
 }
 
@@ -38,10 +41,12 @@ struct Seen {
 }
 
 impl Observer {
-    /// An observer by this clock, of an installation whose jobs have so many attempts.
-    pub(crate) fn new(clock: SimulatedClock, most_attempts: u32) -> Self {
+    /// An observer by this clock, of an installation whose jobs have so many attempts, and whose
+    /// restores make these copies.
+    pub(crate) fn new(clock: SimulatedClock, most_attempts: u32, copies: Arc<Copies>) -> Self {
         Self {
             clock,
+            copies,
             most_attempts: i64::from(most_attempts),
             wishes: OnceLock::new(),
             seen: Mutex::default(),
@@ -95,7 +100,7 @@ impl Observer {
         if attempts < before.number("attempts") || is_endless {
             self.report("I11", &format!("job {id} counts {attempts} attempts"));
         }
-        if is == "completed" && was != "completed" {
+        if is == "completed" && was != "completed" && restore_work(after).is_none() {
             self.needs_manifest(content, id, "job");
         }
     }
@@ -122,11 +127,25 @@ impl Observer {
         };
         let objection = match self.wishes.get() {
             None => Some("nothing may go yet".to_owned()),
-            Some(wishes) => wishes.objection(content, &manifest),
+            Some(wishes) => wishes
+                .objection(content, &manifest)
+                .or_else(|| self.reader(content, &manifest)),
         };
         if let Some(objection) = objection {
             self.report("I4", &format!("{name} was deleted, but {objection}"));
         }
+    }
+
+    /// The restore that reads a backup at this moment.
+    fn reader(&self, content: &Content, manifest: &Manifest) -> Option<String> {
+        let works = content
+            .rows("jobs")
+            .filter_map(|(_, job)| restore_work(job));
+        let mut targets = works
+            .filter(|work| work.backup_id.as_str() == manifest.job_id.as_str())
+            .map(|work| work.target_database);
+        let target = targets.find(|target| self.copies.is_being_written(target.as_str()))?;
+        Some(format!("it is being restored into {target}"))
     }
 
     fn fate_changed(&self, key: &EntityKey, before: Option<&Row>, after: Option<&Row>) {

@@ -1,4 +1,5 @@
-//! Database servers that are not there: dumps of known bytes that fail, stall and end early.
+//! Database servers that are not there: dumps of known bytes that fail, stall and end early, and
+//! restores of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::clock::SimulatedClock;
+use crate::copies::{Copies, SimulatedRestore};
 use crate::network::Network;
 use crate::process::Process;
 use crate::random::Dice;
@@ -40,6 +42,8 @@ pub(crate) struct Dump {
 pub(crate) struct Sources {
     clock: SimulatedClock,
     dumps: Mutex<Vec<Dump>>,
+    /// What restores made.
+    pub(crate) copies: Arc<Copies>,
 }
 
 impl Sources {
@@ -48,6 +52,7 @@ impl Sources {
         Self {
             clock,
             dumps: Mutex::default(),
+            copies: Arc::default(),
         }
     }
 
@@ -211,8 +216,26 @@ impl Driver for SimulatedDriver {
         })
     }
 
-    async fn restore(&self, _: &Target, _: &RestorePlan) -> Result<Box<dyn RestoreSink>, Failure> {
-        Err(unknown("restores"))
+    async fn restore(
+        &self,
+        _: &Target,
+        plan: &RestorePlan,
+    ) -> Result<Box<dyn RestoreSink>, Failure> {
+        self.process.step().await;
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        let name = &plan.database;
+        self.network
+            .log
+            .note(self.process.name(), "restore", name.as_str());
+        let restore = SimulatedRestore::begin(
+            name,
+            self.network.clone(),
+            self.process.clone(),
+            self.sources.copies.clone(),
+        )?;
+        Ok(Box::new(restore))
     }
 
     async fn fingerprint(&self, _: &Target, _: &DatabaseName) -> Result<Fingerprint, Failure> {

@@ -1,5 +1,7 @@
 //! The rules that hold at the end, when everything had time to settle.
 
+pub(crate) mod rebuild;
+pub(crate) mod restores;
 mod slots;
 
 use std::collections::BTreeSet;
@@ -46,6 +48,7 @@ pub(crate) fn violations(content: &Content, facts: &Facts<'_>) -> Vec<String> {
     let mut found = Vec::new();
     jobs(content, facts, &mut found);
     manifests(content, facts, &mut found);
+    restores::check(content, facts, &mut found);
     slots::check(content, facts, &mut found);
     dumps(facts, &mut found);
     secrets(content, facts, &mut found);
@@ -60,6 +63,9 @@ fn jobs(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
         let (id, state) = (key.row.as_str(), job.text("state"));
         if !is_terminal(state) {
             found.push(format!("I3: job {id} is {state} for ever"));
+            continue;
+        }
+        if restores::restore_work(job).is_some() {
             continue;
         }
         let may_be_missed = |subject: &Subject| subject.is_toggled && subject.id == key.partition;

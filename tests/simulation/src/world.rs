@@ -26,7 +26,7 @@ use crate::connection::Connection;
 use crate::defect::Defect;
 use crate::event_log::EventLog;
 use crate::fault::FaultPlan;
-use crate::memory::Memory;
+use crate::memory::{Memory, Row};
 use crate::network::Network;
 use crate::observer::{Observer, Wishes};
 use crate::process::Process;
@@ -62,6 +62,8 @@ pub struct Outcome {
     pub jobs: usize,
     /// Those that were completed.
     pub completed: usize,
+    /// Restores among them.
+    pub restored: usize,
     /// Backups that expired and were deleted.
     pub deleted: usize,
     /// Deaths of processes.
@@ -106,7 +108,9 @@ impl World {
         let dice = Dice::new(seed);
         let clock = SimulatedClock::starting_at(roles::start(&dice)?);
         let settings = Arc::new(roles::settings(&dice)?);
-        let observer = Arc::new(Observer::new(clock, settings.worker.retry.attempts));
+        let sources = Arc::new(Sources::new(clock));
+        let attempts = settings.worker.retry.attempts;
+        let observer = Arc::new(Observer::new(clock, attempts, sources.copies.clone()));
         let shared: SharedClock = Arc::new(clock);
         let memory = Memory::new(shared.clone())
             .watched_by(observer.clone())
@@ -117,14 +121,7 @@ impl World {
         tracing::info!(target: "simulation", seed, ?plan, ?settings, "world begins");
         let network = Network::new(memory.clone(), log, dice.fork(), plan);
         let random: SharedRandom = Arc::new(dice.fork());
-        let storage = Storage {
-            tables: memory.clone(),
-            queues: memory.clone(),
-            blobs: memory.clone(),
-            secrets: memory.clone(),
-            embedded: None,
-        };
-        let installation = Installation::new(settings.clone(), storage, shared, random);
+        let installation = Installation::new(settings.clone(), calm(&memory), shared, random);
         installation.prepare().await?;
         let subjects = register::register(&installation, &dice, CANARY).await?;
         observer.wish(wishes(&subjects, &settings, defect));
@@ -133,7 +130,7 @@ impl World {
             clock,
             network: Arc::new(network),
             observer,
-            sources: Arc::new(Sources::new(clock)),
+            sources,
             settings,
             subjects,
             lives: Mutex::default(),
@@ -173,25 +170,42 @@ impl World {
             began_at,
             ended_at,
         };
+        let mut outcome = self.judge(&facts);
+        outcome.violations.extend(self.rebuild().await);
+        Ok(outcome)
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Outcome {
         let content = self.network.memory.content();
         let mut violations = self.observer.violations();
-        violations.extend(verdict::violations(&content, &facts));
-        let states = content.rows("jobs").map(|(_, job)| job.text("state"));
-        let completed = states.filter(|state| *state == "completed").count();
+        violations.extend(verdict::violations(&content, facts));
+        let jobs: Vec<&Row> = content.rows("jobs").map(|(_, job)| job).collect();
+        let completed = jobs.iter().filter(|job| job.text("state") == "completed");
+        let restored = completed
+            .clone()
+            .filter(|job| verdict::restores::restore_work(job).is_some());
         let fates = content.rows("retentionstate");
-        let deleted = fates
-            .filter(|(_, row)| row.text("fate") == "deleted")
-            .count();
-        Ok(Outcome {
+        let deleted = fates.filter(|(_, row)| row.text("fate") == "deleted");
+        Outcome {
             seed: self.seed,
             violations,
             hash: self.network.log.hash(),
             events: self.network.log.events(),
-            jobs: content.rows("jobs").count(),
-            completed,
-            deleted,
+            jobs: jobs.len(),
+            completed: completed.count(),
+            restored: restored.count(),
+            deleted: deleted.count(),
             deaths: *self.deaths.lock().unwrap_or_else(PoisonError::into_inner),
-        })
+        }
+    }
+
+    /// Loses the catalogue at the very end, and says what a rebuild does not bring back.
+    async fn rebuild(&self) -> Vec<String> {
+        let memory = &self.network.memory;
+        let clock: SharedClock = Arc::new(self.clock);
+        let random: SharedRandom = Arc::new(self.network.dice.fork());
+        let installation = Installation::new(self.settings.clone(), calm(memory), clock, random);
+        verdict::rebuild::violations(memory, &installation).await
     }
 
     /// The installation as `process` sees it, by a clock that is wrong by `skew`.
@@ -222,6 +236,17 @@ impl World {
     fn life(&self, index: usize) -> Option<Life> {
         let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         lives.get(index).cloned()
+    }
+}
+
+/// The stores without a network before them.
+fn calm(memory: &Arc<Memory>) -> Storage {
+    Storage {
+        tables: memory.clone(),
+        queues: memory.clone(),
+        blobs: memory.clone(),
+        secrets: memory.clone(),
+        embedded: None,
     }
 }
 

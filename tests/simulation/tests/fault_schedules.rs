@@ -39,6 +39,7 @@ fn hundreds_of_schedules_of_faults_break_no_rule() -> anyhow::Result<()> {
     assert!(summary.deaths > SEEDS, "processes died all the time");
     assert!(summary.completed > SEEDS * 20, "backups were made");
     assert!(summary.deleted > SEEDS * 5, "and expired");
+    assert!(summary.restored > SEEDS, "and were restored");
     Ok(())
 }
 

@@ -1,11 +1,14 @@
-//! What people do meanwhile: ask for backups, cancel some, switch databases off and on.
+//! What people do meanwhile: ask for backups and restores, cancel some, switch databases off and
+//! on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobOwner, JobState, Trigger, Work,
+    BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobOwner, JobState, RestoreWork,
+    Trigger, Work,
 };
 use dilux_core::storage::{RetryPolicy, StorageResult};
 use jiff::SignedDuration;
@@ -13,6 +16,7 @@ use tokio::time::sleep;
 
 use super::World;
 use crate::process::Process;
+use crate::random::Dice;
 
 /// Acts through the API's door until the world is calm.
 pub(super) async fn act(world: Arc<World>) {
@@ -47,9 +51,10 @@ async fn once(world: Arc<World>, installation: Installation, count: u32) {
     let Ok(database) = subject.id.parse::<DatabaseId>() else {
         return;
     };
-    let done = match dice.below(4) {
-        0 | 1 => ask(&installation, &database, subject.engine_type, count).await,
-        2 => cancel(&installation, dice.below(3)).await,
+    let done = match dice.below(8) {
+        0..=2 => ask(&installation, &database, subject.engine_type, count).await,
+        3..=5 => restore(&installation, &database, dice, count).await,
+        6 => cancel(&installation, dice.below(3)).await,
         _ if subject.is_toggled => toggle(&installation, &database).await,
         _ => Ok(()),
     };
@@ -78,6 +83,54 @@ async fn ask(
         slot: None,
         needs_enabled: false,
         ..BackupWork::default()
+    });
+    let now = installation.clock.now();
+    let job = Job::new(id, owner, work, Trigger::Manual, now);
+    installation.dispatcher.dispatch(job).await.map(drop)
+}
+
+/// Asks for a restore of one of the newest or oldest backups, as the API does: the lease first.
+async fn restore(
+    installation: &Installation,
+    database: &DatabaseId,
+    dice: &Dice,
+    count: u32,
+) -> StorageResult<()> {
+    let backups = &installation.repositories.backups;
+    let listing = backups.standing_of(database).await?;
+    let standing: Vec<_> = listing.items.into_iter().map(|line| line.value).collect();
+    let is_oldest_wanted = dice.below(2) == 0;
+    let wanted = if is_oldest_wanted {
+        standing.last()
+    } else {
+        standing.first()
+    };
+    let Some(backup) = wanted else {
+        return Ok(());
+    };
+    let Some(found) = installation.repositories.databases.get(database).await? else {
+        return Ok(());
+    };
+    let Ok(target_database) = format!("copy_{count}").parse() else {
+        return Ok(());
+    };
+    let id = JobId::derive(database, &format!("restore|{count}"));
+    let expiry = Expiry::new(installation.clone());
+    let leased = expiry.lease_restore(database, &backup.id, &id).await;
+    if let Err(error) = leased {
+        tracing::info!(%error, "the restore is refused");
+        return Ok(());
+    }
+    let owner = JobOwner {
+        database_id: database.clone(),
+        database_label: found.value.label,
+        engine_type: backup.engine_type,
+    };
+    let work = Work::Restore(RestoreWork {
+        backup_id: backup.id.clone(),
+        target_engine: found.value.engine_id,
+        target_database,
+        compare_with_source: false,
     });
     let now = installation.clock.now();
     let job = Job::new(id, owner, work, Trigger::Manual, now);
