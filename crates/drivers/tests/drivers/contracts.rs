@@ -171,6 +171,9 @@ async fn the_way_to_the_server_stands_in_the_options_file_alone() {
         ];
         assert!(is_expected.contains(&variable), "{line}");
     }
+    // It would write in pieces of 4 KiB.
+    let is_buffered = environment.lines().any(|line| line == "_STDBUF_O=65536");
+    assert!(is_buffered, "{environment}");
 }
 
 #[tokio::test]
