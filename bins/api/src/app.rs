@@ -2,9 +2,11 @@
 //! answers with domain values or a core error.
 
 mod audit;
+mod audit_log;
 mod backups;
 mod components;
 mod connections;
+mod dashboard;
 mod databases;
 mod dead_letters;
 mod deletions;
@@ -38,9 +40,11 @@ use dilux_core::{Error, Result};
 use dilux_drivers::Drivers;
 use tokio::sync::{Mutex, Semaphore};
 
+pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
 pub(crate) use backups::{BackupPage, BackupView, Paging};
 pub(crate) use components::ComponentsView;
 pub(crate) use connections::ConnectionTest;
+pub(crate) use dashboard::{Alert, Period, Status, StorageUse};
 pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use deletions::{BackupsDeleted, BulkOutcome, Deleted};

@@ -57,6 +57,7 @@ const TAGS: &[(&str, &str)] = &[
         "Which backups stay, which go, and wishes about single ones",
     ),
     ("access", "Who may do what"),
+    ("audit", "Who did what"),
     ("system", "The service itself"),
 ];
 

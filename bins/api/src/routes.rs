@@ -2,9 +2,11 @@
 //! names the permission that it needs (see `permission`).
 
 mod access_requests;
+mod audit;
 mod auth;
 mod backups;
 mod credentials;
+mod dashboard;
 mod data;
 mod databases;
 mod dead_letters;
@@ -42,4 +44,6 @@ pub(crate) fn all() -> Routes {
         .merge(auth::routes())
         .merge(users::routes())
         .merge(access_requests::routes())
+        .merge(audit::routes())
+        .merge(dashboard::routes())
 }

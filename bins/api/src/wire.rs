@@ -8,8 +8,10 @@
 )]
 
 pub(crate) mod access_request;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod component;
+pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod dead_letter;
 pub(crate) mod engine;

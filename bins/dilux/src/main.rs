@@ -1,5 +1,6 @@
 //! The operator's command line.
 
+mod audit;
 mod doctor;
 mod rebuild;
 mod retention;
@@ -32,6 +33,8 @@ enum Command {
     Retention(retention::Arguments),
     /// Say when a database is backed up next, and what became of its last slots.
     Schedule(schedule::Arguments),
+    /// Say whether the audit log is as it was written.
+    Audit(audit::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi,
 }
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
             Command::RebuildCatalog(arguments) => rebuild::run(arguments).await,
             Command::Retention(arguments) => retention::run(arguments).await,
             Command::Schedule(arguments) => schedule::run(arguments).await,
+            Command::Audit(arguments) => audit::run(arguments).await,
             Command::Openapi => openapi(),
         }
     })

@@ -36,6 +36,17 @@ impl Scheduler {
             orphans = report.orphans,
             "retention is done"
         );
+        // The numbers of the dashboard are looked over once a day too. What fails here fails
+        // nothing else.
+        match self.installation.recount_tallies(stop).await {
+            Ok(recount) => tracing::info!(
+                databases = recount.databases,
+                mended = recount.mended.len(),
+                failed = recount.failed,
+                "histories are counted"
+            ),
+            Err(error) => tracing::warn!(%error, "histories could not be counted"),
+        }
         Ok(Some(finished(&report)))
     }
 }

@@ -182,6 +182,7 @@ impl Scheduler {
         } else {
             tracing::warn!(status, complaints, "the installation is not healthy");
         }
+        self.note_checkpoint().await;
         Ok(Finished {
             outcome: TimerOutcome::Done,
             message: complaints.map_or_else(
@@ -189,6 +190,18 @@ impl Scheduler {
                 |complaints| format!("{status}: {complaints}"),
             ),
         })
+    }
+
+    /// Logs where the audit log ends now: a log is kept elsewhere than the tables, and so shows
+    /// later whether they were put back.
+    async fn note_checkpoint(&self) {
+        match self.installation.repositories.audit.checkpoint().await {
+            Ok(Some(checkpoint)) => {
+                tracing::info!(audit.checkpoint = %checkpoint, "the audit log ends here");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the end of the audit log cannot be read"),
+        }
     }
 
     /// Renews the claim on a run. Ends when the claim is lost.

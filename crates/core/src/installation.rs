@@ -53,7 +53,8 @@ impl Installation {
             databases: settings.config_table.clone(),
             history: settings.history_table.clone(),
         };
-        let repositories = Repositories::new(storage.tables.clone(), &names);
+        let (tables, secrets) = (storage.tables.clone(), storage.secrets.clone());
+        let repositories = Repositories::new(tables, secrets, random.clone(), &names);
         let dispatcher = Dispatcher::new(
             &repositories,
             settings.limits,

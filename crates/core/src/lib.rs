@@ -17,6 +17,7 @@ pub mod health;
 pub mod installation;
 pub mod model;
 pub mod random;
+pub mod recount;
 pub mod repository;
 pub mod retention;
 pub mod rpo;

@@ -20,6 +20,7 @@ mod retention_state;
 mod role;
 mod session;
 mod settings;
+mod tally;
 mod tool;
 mod user;
 
@@ -58,5 +59,6 @@ pub use retention_state::{
 pub use role::{Grant, Grants, Role};
 pub use session::{Session, SessionLimits};
 pub use settings::AppSettings;
+pub use tally::{LatestFailure, Line, NeedsRecount, Streak, Tally, Turnout};
 pub use tool::{ServerIdentity, ToolIdentity};
 pub use user::{Invitation, PageSize, PasswordHash, User};

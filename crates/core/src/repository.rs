@@ -26,14 +26,17 @@ mod schedule_state;
 mod sessions;
 mod settings;
 mod settle;
+mod tallies;
 mod timeline;
 mod timers;
 mod users;
 
 use std::sync::Arc;
 
-pub use audit::AuditRepository;
-pub use backups::{BackupFilter, BackupRepository};
+pub use audit::{
+    AuditCheckpoint, AuditFilter, AuditFinding, AuditRepository, AuditVerdict, InvalidCheckpoint,
+};
+pub use backups::{BackupFilter, BackupRepository, Recount};
 pub use collection::{Collection, DamagedRow, Listing, Version, Versioned};
 pub use databases::DatabaseRow;
 pub use health::HealthRepository;
@@ -52,6 +55,8 @@ use crate::model::{
     DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId, Removal,
     Session, SessionId,
 };
+use crate::random::SharedRandom;
+use crate::secret::SecretStore;
 use crate::storage::{StorageResult, TableName, TableStore};
 use crate::timer::{Timer, TimerState};
 
@@ -120,8 +125,14 @@ fn fixed(name: &'static str) -> TableName {
 }
 
 impl Repositories {
-    /// Repositories over `tables`.
-    pub fn new(tables: Arc<dyn TableStore>, names: &TableNames) -> Self {
+    /// Repositories over `tables`. The key of the audit log is made with `random` and kept in
+    /// `secrets`.
+    pub fn new(
+        tables: Arc<dyn TableStore>,
+        secrets: Arc<dyn SecretStore>,
+        random: SharedRandom,
+        names: &TableNames,
+    ) -> Self {
         let days = fixed("timelinedays");
         Self {
             engines: Collection::new(tables.clone(), fixed("engines"), "engine"),
@@ -153,8 +164,17 @@ impl Repositories {
                 names.history.clone(),
                 fixed("backupindex"),
                 days.clone(),
+                Collection::new(
+                    tables.clone(),
+                    fixed("backuptallies"),
+                    BackupRepository::TALLIES,
+                ),
             ),
-            audit: AuditRepository::new(tables.clone(), fixed("auditlogs"), days),
+            audit: AuditRepository::new(
+                tables.clone(),
+                (secrets, random),
+                (fixed("auditlogs"), days),
+            ),
             settings: SettingsRepository::new(tables.clone(), fixed("settings")),
             schedule: ScheduleStateRepository::new(
                 tables.clone(),

@@ -70,7 +70,8 @@ async fn repositories() -> (TempDir, Repositories) {
         databases: settings.config_table.clone(),
         history: settings.history_table.clone(),
     };
-    let repositories = Repositories::new(Arc::new(Repeating(storage.tables)), &names);
+    let tables = Arc::new(Repeating(storage.tables));
+    let repositories = Repositories::new(tables, storage.secrets, random, &names);
     repositories.create_tables().await.unwrap();
     (directory, repositories)
 }

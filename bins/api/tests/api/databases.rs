@@ -43,14 +43,7 @@ async fn counts(world: &World) -> (usize, usize, usize) {
     (
         repositories.engines.list().await.unwrap().items.len(),
         repositories.databases.list().await.unwrap().items.len(),
-        world
-            .installation
-            .storage
-            .secrets
-            .list()
-            .await
-            .unwrap()
-            .len(),
+        world.passwords().await,
     )
 }
 

@@ -90,6 +90,15 @@ const ROUTES: &[&str] = &[
     "PUT /api/settings",
     "GET /api/components",
     "GET /api/vnet-status",
+    "GET /api/audit",
+    "GET /api/audit/actions",
+    "GET /api/audit/resource-types",
+    "GET /api/audit/stats",
+    "GET /api/audit/export",
+    "GET /api/system-status",
+    "GET /api/storage-stats",
+    "GET /api/backup-alerts",
+    "GET /api/databases/{database_id}/backup-stats",
 ];
 
 fn document() -> Value {

@@ -175,16 +175,7 @@ async fn an_engine_with_databases_goes_only_when_they_may_go_with_it() {
         .await
         .expect(404);
     world.get(&path).await.expect(404);
-    assert!(
-        world
-            .installation
-            .storage
-            .secrets
-            .list()
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(world.passwords().await, 0);
 }
 
 #[tokio::test]
@@ -225,15 +216,5 @@ async fn a_failing_table_takes_the_new_password_back() {
         stored_password(&world, &id).await.as_deref(),
         Some(PASSWORD)
     );
-    assert_eq!(
-        world
-            .installation
-            .storage
-            .secrets
-            .list()
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(world.passwords().await, 1);
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod audit;
 mod backups;
 mod canary;
 mod connections;

@@ -30,7 +30,9 @@ async fn audited(world: &World) -> Vec<(String, String, Value)> {
     let table = TableName::new("auditlogs").unwrap();
     let tables = &world.installation.storage.tables;
     let page = tables.query(&table, &Query::default(), None).await.unwrap();
-    let rows = page.entities.iter().map(|row| {
+    let entries = page.entities.iter();
+    let entries = entries.filter(|row| row.entity.properties.contains_key("action"));
+    let rows = entries.map(|row| {
         let text = |name| match row.entity.properties.get(name) {
             Some(Property::String(text)) => text.clone(),
             _ => String::new(),

@@ -13,7 +13,7 @@ use dilux_core::clock::{ManualClock, SharedClock};
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::random::{Random, SharedRandom};
-use dilux_core::secret::SecretValue;
+use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::storage::{self, Profile};
 use dilux_drivers::Drivers;
 use serde_json::Value;
@@ -154,6 +154,13 @@ impl World {
     /// Where the store is.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// How many passwords the secret store keeps. The key of the audit log is none.
+    pub(crate) async fn passwords(&self) -> usize {
+        let names = self.installation.storage.secrets.list().await.unwrap();
+        let is_password = |name: &&SecretName| !name.as_str().starts_with("dilux-audit-");
+        names.iter().filter(is_password).count()
     }
 
     /// Sends a request as it is.

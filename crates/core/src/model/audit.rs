@@ -1,11 +1,12 @@
 //! Audit entries: who did what to which resource, and with what result.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::AuditId;
+use super::{AuditId, InvalidName};
 
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -30,12 +31,29 @@ macro_rules! wire_enum {
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
             }
+
+            /// The name for people: its words, each with a capital.
+            pub fn label(self) -> String {
+                let words = self.as_str().split('_').map(capitalised);
+                words.collect::<Vec<_>>().join(" ")
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                Self::parse(text).ok_or_else(|| {
+                    let names: Vec<&str> = Self::ALL.iter().map(|value| value.as_str()).collect();
+                    InvalidName(format!("must be one of {}", names.join(", ")))
+                })
+            }
         }
     };
 }
 
 wire_enum!(
-    /// What was done.
+    /// What was done. Those of the Python product come first, in its order.
     AuditAction {
         /// Something of another resource type was created (documented for engines).
         Create = "create",
@@ -43,6 +61,20 @@ wire_enum!(
         Update = "update",
         /// Something of another resource type was deleted.
         Delete = "delete",
+        /// A backup was committed.
+        BackupCompleted = "backup_completed",
+        /// A backup failed for good.
+        BackupFailed = "backup_failed",
+        /// A person deleted a backup.
+        BackupDeleted = "backup_deleted",
+        /// A person deleted several backups at once.
+        BackupDeletedBulk = "backup_deleted_bulk",
+        /// Retention deleted a backup.
+        BackupDeletedRetention = "backup_deleted_retention",
+        /// A backup was asked for by hand.
+        BackupTriggered = "backup_triggered",
+        /// A link to a backup was given out, or its bytes.
+        BackupDownloaded = "backup_downloaded",
         /// A database was registered.
         DatabaseCreated = "database_created",
         /// A database was changed.
@@ -51,30 +83,32 @@ wire_enum!(
         DatabaseDeleted = "database_deleted",
         /// A connection was tested.
         DatabaseTestConnection = "database_test_connection",
-        /// Databases of an engine were discovered.
-        EngineDiscovered = "engine_discovered",
         /// A policy was made.
         PolicyCreated = "policy_created",
         /// A policy was changed.
         PolicyUpdated = "policy_updated",
         /// A policy was removed.
         PolicyDeleted = "policy_deleted",
-        /// A backup was asked for by hand.
-        BackupTriggered = "backup_triggered",
-        /// A backup was committed.
-        BackupCompleted = "backup_completed",
-        /// A backup failed for good.
-        BackupFailed = "backup_failed",
+        /// A user was registered.
+        UserCreated = "user_created",
+        /// A user was changed.
+        UserUpdated = "user_updated",
+        /// A user was removed.
+        UserDeleted = "user_deleted",
+        /// Somebody signed in, or tried to.
+        UserLogin = "user_login",
+        /// Somebody signed out.
+        UserLogout = "user_logout",
+        /// A request for access was granted.
+        AccessRequestApproved = "access_request_approved",
+        /// A request for access was turned down.
+        AccessRequestRejected = "access_request_rejected",
+        /// The settings were changed.
+        SettingsUpdated = "settings_updated",
+        /// Databases of an engine were discovered.
+        EngineDiscovered = "engine_discovered",
         /// A backup was never tried, for a reason.
         BackupMissed = "backup_missed",
-        /// A link to a backup was given out, or its bytes.
-        BackupDownloaded = "backup_downloaded",
-        /// Retention deleted a backup.
-        BackupDeletedRetention = "backup_deleted_retention",
-        /// A person asked for a backup to be deleted, or removed a line without data.
-        BackupDeleted = "backup_deleted",
-        /// A person asked for several backups to be deleted.
-        BackupDeletedBulk = "backup_deleted_bulk",
         /// A verification was asked for.
         VerificationTriggered = "verification_triggered",
         /// A verification read a backup to its end and found it whole.
@@ -111,22 +145,6 @@ wire_enum!(
         EngineCredentialsUpdated = "engine_credentials_updated",
         /// Databases were made to sign in as their engine does.
         EngineCredentialsApplied = "engine_credentials_applied",
-        /// The settings were changed.
-        SettingsUpdated = "settings_updated",
-        /// Somebody was registered.
-        UserCreated = "user_created",
-        /// Somebody was changed, or changed how they sign in.
-        UserUpdated = "user_updated",
-        /// Somebody was removed.
-        UserDeleted = "user_deleted",
-        /// Somebody signed in, or was refused.
-        UserLogin = "user_login",
-        /// Somebody signed out.
-        UserLogout = "user_logout",
-        /// Somebody who asked for access was let in.
-        AccessRequestApproved = "access_request_approved",
-        /// Somebody who asked for access was refused.
-        AccessRequestRejected = "access_request_rejected",
         /// An API token was made.
         TokenCreated = "token_created",
         /// An API token was revoked.
@@ -193,4 +211,11 @@ pub struct AuditEntry {
     pub error_message: Option<String>,
     /// From where.
     pub ip_address: Option<IpAddr>,
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_ascii_uppercase().to_string() + letters.as_str()
+    })
 }

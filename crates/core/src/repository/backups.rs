@@ -1,14 +1,19 @@
-//! Backup history: table `backuphistory` by day, and `backupindex` by database, both newest first.
+//! Backup history: table `backuphistory` by day, and `backupindex` by database, both newest first;
+//! beside the lines of a database its tally.
+
+mod counting;
 
 use std::sync::Arc;
 
-use super::collection::{Listing, Versioned, decode, list_rows};
+pub use counting::Recount;
+
+use super::collection::{Collection, Listing, Versioned, decode, list_rows};
 use super::keys::inverted_ticks;
 use super::row::{Row, RowFault, RowReader, RowWriter};
 use super::rows::Rows;
 use super::timeline::{Cursor, Timeline};
 use crate::model::{
-    Backup, BackupMarks, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Trigger,
+    Backup, BackupMarks, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Tally, Trigger,
 };
 use crate::storage::{
     Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageError,
@@ -58,6 +63,8 @@ pub struct BackupRepository {
     tables: Arc<dyn TableStore>,
     history: Timeline,
     index: TableName,
+    /// What was counted, by database: copies of the tallies that stand beside the lines.
+    pub tallies: Collection<Tally, DatabaseId>,
 }
 
 impl BackupRepository {
@@ -66,27 +73,31 @@ impl BackupRepository {
         history: TableName,
         index: TableName,
         days: TableName,
+        tallies: Collection<Tally, DatabaseId>,
     ) -> Self {
         let history = Timeline::new(tables.clone(), history, days);
         Self {
             tables,
             history,
             index,
+            tallies,
         }
     }
 
-    pub(super) fn tables(&self) -> [&TableName; 3] {
-        [&self.history.table, &self.history.days, &self.index]
+    pub(super) fn tables(&self) -> [&TableName; 4] {
+        let (history, days) = (&self.history.table, &self.history.days);
+        [history, days, &self.index, self.tallies.table()]
     }
 
     /// Writes the line of a backup in both tables, over an earlier state of it; leaves a later
-    /// state alone. Idempotent.
+    /// state alone. Idempotent. The tally of the database changes with the line, or not at all.
     pub async fn put(&self, backup: &Backup) -> StorageResult<()> {
         let key = Timeline::key(backup.created_at, backup.id.as_str());
         let index_key = EntityKey::new(backup.database_id.as_str(), key.row.clone());
         self.history.mark_day(&key.partition).await?;
         self.advance(&self.history.table, key, backup).await?;
-        self.advance(&self.index, index_key, backup).await
+        // On the heap, since futures of many callers hold this one.
+        Box::pin(self.advance_counted(index_key, backup)).await
     }
 
     /// Writes a line unless a later one stands there. Conditional, because a worker that lost its
@@ -184,7 +195,7 @@ impl BackupRepository {
         from: Option<&Cursor>,
         mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
-        let mut filter = Filter::partition(database.as_str());
+        let mut filter = lines_of(database);
         if let Some(cursor) = from {
             filter = filter.and(Filter::compare(
                 Property::RowKey,
@@ -235,7 +246,7 @@ impl BackupRepository {
         most: usize,
     ) -> StorageResult<Vec<Backup>> {
         let query = Query {
-            filter: Some(Filter::partition(database.as_str())),
+            filter: Some(lines_of(database)),
             ..Query::default()
         };
         let mut rows = Rows::new(&*self.tables, &self.index, query);
@@ -247,6 +258,13 @@ impl BackupRepository {
         }
         Ok(found)
     }
+}
+
+/// The lines of a database, without its tally.
+fn lines_of(database: &DatabaseId) -> Filter {
+    let end = Value::String(counting::TALLY.to_owned());
+    let before_tally = Filter::compare(Property::RowKey, Comparison::Less, end);
+    Filter::partition(database.as_str()).and(before_tally)
 }
 
 fn is_lost_race(kind: StorageErrorKind) -> bool {

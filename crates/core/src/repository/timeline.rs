@@ -39,6 +39,19 @@ impl Cursor {
         }
     }
 
+    /// The cursor at a row.
+    pub(super) fn at(key: &EntityKey) -> Self {
+        Self {
+            day: key.partition.clone(),
+            row: key.row.clone(),
+        }
+    }
+
+    /// The partition key: a day, or a month of the Python product's audit log.
+    pub(super) fn partition(&self) -> &str {
+        &self.day
+    }
+
     /// The row key.
     pub(super) fn row(&self) -> &str {
         &self.row
@@ -55,7 +68,10 @@ impl Cursor {
         let text = String::from_utf8(bytes).map_err(|_| InvalidCursor)?;
         let (day, row) = text.split_once('|').ok_or(InvalidCursor)?;
         let is_day = day.parse::<jiff::civil::Date>().is_ok();
-        if is_day {
+        let is_month = day.len() == 6 && day.bytes().all(|byte| byte.is_ascii_digit());
+        let is_key =
+            row.len() <= 512 && !row.contains(|c: char| c.is_control() || "/\\#?%".contains(c));
+        if (is_day || is_month) && is_key {
             Ok(Self {
                 day: day.to_owned(),
                 row: row.to_owned(),

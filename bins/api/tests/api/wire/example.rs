@@ -64,6 +64,11 @@ pub(super) fn examples() -> Vec<Example> {
     all
 }
 
+/// The examples of the audit log, which has a history of its own.
+pub(super) fn audit_examples() -> Vec<Example> {
+    serde_json::from_str(include_str!("../../wire/audit.json")).unwrap()
+}
+
 /// What is made beside them.
 pub(super) fn arrangements() -> Vec<Arrangement> {
     serde_json::from_str(include_str!("../../wire/arrangements.json")).unwrap()

@@ -1,0 +1,125 @@
+//! Reading the audit log: pages, counts, and all of it for an export.
+
+use std::collections::BTreeMap;
+
+use dilux_core::Result;
+use dilux_core::model::AuditEntry;
+use dilux_core::repository::{AuditFilter, Cursor, DamagedRow};
+
+use super::Application;
+
+/// Entries that an export reads at a time.
+const EXPORT_PAGE: usize = 200;
+
+/// Where a page starts.
+#[derive(Debug, Clone)]
+pub(crate) enum AuditStart {
+    /// After so many of the newest entries.
+    Offset(usize),
+    /// After the last entry of an earlier page.
+    After(Cursor),
+}
+
+/// A page of entries.
+#[derive(Debug)]
+pub(crate) struct AuditPage {
+    /// Newest first.
+    pub(crate) entries: Vec<AuditEntry>,
+    /// Those that match on all pages, unless a cursor was sent.
+    pub(crate) total: Option<usize>,
+    /// Whether more follow.
+    pub(crate) has_more: bool,
+    /// Where the next page starts, when there is one and this one has entries.
+    pub(crate) next: Option<Cursor>,
+    /// Rows on the way that cannot be read.
+    pub(crate) damaged: Vec<DamagedRow>,
+}
+
+/// How many entries there are of each kind.
+#[derive(Debug, Default)]
+pub(crate) struct AuditSummary {
+    /// All.
+    pub(crate) total: usize,
+    /// By action.
+    pub(crate) actions: BTreeMap<&'static str, usize>,
+    /// By type of resource.
+    pub(crate) resource_types: BTreeMap<&'static str, usize>,
+    /// By result.
+    pub(crate) statuses: BTreeMap<&'static str, usize>,
+}
+
+impl Application {
+    /// The entries that pass `filter`, newest first. A page by offset counts all that pass, so it
+    /// costs as much as the log is long; a page by cursor costs what it shows.
+    pub(crate) async fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        start: &AuditStart,
+        limit: usize,
+    ) -> Result<AuditPage> {
+        let (from, skip) = match start {
+            AuditStart::Offset(skip) => (None, *skip),
+            AuditStart::After(cursor) => (Some(cursor), 0),
+        };
+        let counts_all = from.is_none();
+        let (mut matched, mut entries, mut next) = (0, Vec::new(), None);
+        let audit = &self.installation.repositories.audit;
+        let damaged = audit
+            .walk(from, filter, |entry, cursor| {
+                matched += 1;
+                if matched > skip && entries.len() < limit {
+                    entries.push(entry);
+                    next = Some(cursor);
+                }
+                counts_all || matched <= limit
+            })
+            .await?;
+        let has_more = matched > skip.saturating_add(entries.len());
+        Ok(AuditPage {
+            entries,
+            total: counts_all.then_some(matched),
+            has_more,
+            next: next.filter(|_| has_more),
+            damaged,
+        })
+    }
+
+    /// The next entries of an export, and where it goes on; `None` after the last ones.
+    pub(crate) async fn export_audit(
+        &self,
+        filter: &AuditFilter,
+        from: Option<Cursor>,
+    ) -> Result<Option<(Vec<AuditEntry>, Cursor)>> {
+        let (mut entries, mut last) = (Vec::new(), None);
+        let audit = &self.installation.repositories.audit;
+        audit
+            .walk(from.as_ref(), filter, |entry, cursor| {
+                entries.push(entry);
+                last = Some(cursor);
+                entries.len() < EXPORT_PAGE
+            })
+            .await?;
+        Ok(last.map(|cursor| (entries, cursor)))
+    }
+
+    /// Counts the entries that pass `filter`.
+    pub(crate) async fn count_audit(&self, filter: &AuditFilter) -> Result<AuditSummary> {
+        let mut summary = AuditSummary::default();
+        let audit = &self.installation.repositories.audit;
+        audit
+            .walk(None, filter, |entry, _| {
+                summary.total += 1;
+                let kinds = [
+                    (&mut summary.actions, entry.action.as_str()),
+                    (&mut summary.resource_types, entry.resource_type.as_str()),
+                    (&mut summary.statuses, entry.status.as_str()),
+                ];
+                for (counts, name) in kinds {
+                    *counts.entry(name).or_insert(0) += 1;
+                }
+                true
+            })
+            .await?;
+        Ok(summary)
+    }
+}

@@ -1,0 +1,8 @@
+//! The audit log and the tallies over the embedded store, with processes that die and people who
+//! tamper.
+#![cfg(test)]
+
+mod appending;
+mod tallies;
+mod tampering;
+mod world;
