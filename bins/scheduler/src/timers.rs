@@ -127,7 +127,8 @@ impl Scheduler {
         tracing::info!(timer = %turn.timer, slot = %turn.slot, "timer is due");
         let outcome = tokio::select! {
             biased;
-            outcome = self.work(turn.timer, stop) => outcome,
+            // On the heap: a run holds a lot, and whoever looks at a timer would hold it as well.
+            outcome = Box::pin(self.work(turn.timer, stop)) => outcome,
             () = self.keep_claim(turn) => return Ok(TimerLook::TakenOver),
         };
         match outcome {

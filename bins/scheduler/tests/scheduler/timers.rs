@@ -154,7 +154,7 @@ async fn a_run_that_takes_long_is_left_to_the_scheduler_that_is_at_it() {
     let other = world.scheduler();
     for _ in 0..10 {
         world.clock.advance(SignedDuration::from_secs(60));
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let look = world.look(&other, Timer::Retention).await;
         assert_eq!(look, TimerLook::NotDue);
         let state = world.timer(Timer::Retention).await;
