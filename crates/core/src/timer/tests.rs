@@ -158,11 +158,11 @@ fn a_failed_run_leaves_its_slot_owed_and_a_partial_one_does_not() {
 fn a_claim_keeps_others_away_until_its_lease_is_over() {
     let slot = at("2026-03-02T02:00:00Z");
     let known = served(Timer::Retention, "2026-03-01T02:00:00Z").claimed(slot, OTHER, slot);
-    assert_eq!(due(&known, daily(), "2026-03-02T02:14:59Z"), None);
-    assert_eq!(due(&known, daily(), "2026-03-02T02:15:00Z"), Some(slot));
+    assert_eq!(due(&known, daily(), "2026-03-02T02:01:59Z"), None);
+    assert_eq!(due(&known, daily(), "2026-03-02T02:02:00Z"), Some(slot));
     let renewed = known.renewed(OTHER, at("2026-03-02T02:10:00Z")).unwrap();
-    assert_eq!(due(&renewed, daily(), "2026-03-02T02:24:59Z"), None);
-    assert_eq!(due(&renewed, daily(), "2026-03-02T02:25:00Z"), Some(slot));
+    assert_eq!(due(&renewed, daily(), "2026-03-02T02:11:59Z"), None);
+    assert_eq!(due(&renewed, daily(), "2026-03-02T02:12:00Z"), Some(slot));
     let taken = renewed.claimed(slot, ME, at("2026-03-02T02:25:00Z"));
     assert_eq!(taken.clone().renewed(OTHER, slot), None);
     assert_eq!(taken.clone().given_back(OTHER), None);
@@ -229,7 +229,7 @@ fn a_timer_is_late_a_quarter_of_an_hour_after_its_time_unless_it_runs() {
     };
     assert!(!known.is_late(at("2026-03-02T02:15:00Z")));
     assert!(known.is_late(at("2026-03-02T02:15:01Z")));
-    let running = known.claimed(next, OTHER, at("2026-03-02T02:10:00Z"));
+    let running = known.claimed(next, OTHER, at("2026-03-02T02:19:00Z"));
     assert!(!running.is_late(at("2026-03-02T02:20:00Z")));
 }
 
