@@ -9,7 +9,11 @@ use dilux_core::storage::{Condition, EntityKey, Query, TableName, TableOperation
 /// The properties of rows by their keys.
 pub type Rows = BTreeMap<EntityKey, BTreeMap<String, Value>>;
 
-/// All rows of a table.
+/// How the key of a tally begins.
+const TALLY: &str = "~tally";
+
+/// All rows of a table, without the count of how often a tally was written: another way to the same
+/// content has another number of writes.
 pub async fn rows(installation: &Installation, table: &str) -> Result<Rows> {
     let table = TableName::new(table)?;
     let (mut rows, mut from) = (Rows::new(), None);
@@ -18,7 +22,10 @@ pub async fn rows(installation: &Installation, table: &str) -> Result<Rows> {
         let page = tables
             .query(&table, &Query::default(), from.as_ref())
             .await?;
-        for row in page.entities {
+        for mut row in page.entities {
+            if row.entity.key.row.starts_with(TALLY) {
+                row.entity.properties.remove("revision");
+            }
             rows.insert(row.entity.key, row.entity.properties);
         }
         match page.next {
