@@ -2,7 +2,7 @@
 
 use dilux_core::model::{
     AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineId, EngineType, JobId,
-    JobOwner, Manifest, RestoreWork, Work,
+    Manifest, RestoreWork, Work,
 };
 use dilux_core::random::hex_text;
 use dilux_core::{Error, Result};
@@ -45,12 +45,7 @@ impl Application {
         self.expiry()
             .lease_restore(&backup.database_id, &backup.id, &job_id)
             .await?;
-        let owner = JobOwner {
-            database_id: backup.database_id.clone(),
-            database_label: backup.database_label.clone(),
-            engine_type: engine.engine_type,
-        };
-        let job = self.new_job(job_id, owner, Work::Restore(work));
+        let job = self.new_job(job_id, backup.job_owner(), Work::Restore(work));
         let started = Started::from(self.installation.dispatcher.dispatch(job).await?);
         let booked = booked_work(&started, &wish, &backup.id)?;
         if started.is_new {

@@ -1,7 +1,7 @@
 //! Asking for a verification of a backup.
 
 use dilux_core::model::{
-    AuditAction, Backup, BackupId, BackupStatus, EngineId, JobId, JobOwner, VerifyWork, Work,
+    AuditAction, Backup, BackupId, BackupStatus, EngineId, Job, JobId, VerifyWork, Work,
 };
 use dilux_core::random::hex_text;
 use dilux_core::{Error, Result};
@@ -14,8 +14,8 @@ use crate::permission::Permission;
 use crate::wire::backup::VerifyWish;
 
 impl Application {
-    /// Books a job that verifies a backup. One that waits or runs already is answered instead of a
-    /// second one; the same `key` gives the same job.
+    /// Books a job that verifies a backup. One that does the same and waits or runs already is
+    /// answered instead of a second one; the same `key` gives the same job.
     pub(crate) async fn verify_backup(
         &self,
         id: &BackupId,
@@ -30,7 +30,11 @@ impl Application {
         let backup = self.backup(id).await?;
         self.require_verifiable(&backup, wish.engine_id.as_ref())
             .await?;
-        if let Some(active) = self.active_verification_of(id).await? {
+        let work = VerifyWork {
+            backup_id: backup.id.clone(),
+            rehearse_on: wish.engine_id.clone(),
+        };
+        if let Some(active) = self.active_verification(&work).await? {
             return Ok(found(active));
         }
         let booking = match key {
@@ -41,16 +45,7 @@ impl Application {
         self.expiry()
             .lease_restore(&backup.database_id, &backup.id, &job_id)
             .await?;
-        let owner = JobOwner {
-            database_id: backup.database_id.clone(),
-            database_label: backup.database_label.clone(),
-            engine_type: backup.engine_type,
-        };
-        let work = VerifyWork {
-            backup_id: backup.id.clone(),
-            rehearse_on: wish.engine_id.clone(),
-        };
-        let job = self.new_job(job_id, owner, Work::Verify(work.clone()));
+        let job = self.new_job(job_id, backup.job_owner(), Work::Verify(work.clone()));
         let started = Started::from(self.installation.dispatcher.dispatch(job).await?);
         if started.job.work != Work::Verify(work) {
             return Err(Error::Refused(
@@ -92,15 +87,14 @@ impl Application {
         Ok(())
     }
 
-    async fn active_verification_of(
-        &self,
-        id: &BackupId,
-    ) -> Result<Option<dilux_core::model::Job>> {
+    /// The verification of this very kind that waits or runs: a rehearsal proves what reading alone
+    /// does not.
+    async fn active_verification(&self, work: &VerifyWork) -> Result<Option<Job>> {
         let now = self.installation.clock.now();
         let active = self.installation.repositories.jobs.active(now).await?;
         Ok(active
             .into_iter()
             .map(|job| job.value)
-            .find(|job| matches!(&job.work, Work::Verify(work) if work.backup_id == *id)))
+            .find(|job| matches!(&job.work, Work::Verify(active) if active == work)))
     }
 }

@@ -119,15 +119,28 @@ async fn a_verification_is_booked_once_and_listed_as_a_job() {
     let id = id_of(&asked);
     let now = shop.world.installation.clock.now();
     change(&shop.world, &id, |job| job.complete(now).unwrap()).await;
+    let after = shop.world.post(&path, &json!({})).await.expect(202);
+    assert_ne!(after["job_id"], asked["job_id"]);
+}
+
+#[tokio::test]
+async fn a_rehearsal_is_not_taken_for_a_verification_that_only_reads() {
+    let shop = Shop::new().await;
+    let backup = shop.seed().plant(&shop.world).await;
+    let path = format!("/api/backups/{backup}/verify");
+    let reading = shop.world.post(&path, &json!({})).await.expect(202);
     let other = engine(&shop.world, "postgresql", "other").await;
     let rehearsal = json!({ "engine_id": other });
     let asked = shop.world.post(&path, &rehearsal).await.expect(202);
+    assert_ne!(asked["job_id"], reading["job_id"]);
     let jobs = &shop.world.installation.repositories.jobs;
     let stored = jobs.get(&id_of(&asked)).await.unwrap().unwrap();
     let Work::Verify(work) = stored.value.work else {
         panic!("{:?}", stored.value)
     };
     assert_eq!(work.rehearse_on.unwrap().as_str(), other);
+    let again = shop.world.post(&path, &rehearsal).await.expect(202);
+    assert_eq!(again["job_id"], asked["job_id"]);
 }
 
 #[tokio::test]

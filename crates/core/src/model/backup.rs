@@ -7,8 +7,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::{
-    BackupId, DatabaseId, EngineId, EngineType, InvalidName, Job, JobId, Label, Manifest, Tier,
-    Trigger, Work,
+    BackupId, DatabaseId, EngineId, EngineType, InvalidName, Job, JobId, JobOwner, Label, Manifest,
+    Tier, Trigger, Work,
 };
 use crate::transfer::Failure;
 
@@ -183,6 +183,15 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// The owner of jobs that read this backup.
+    pub fn job_owner(&self) -> JobOwner {
+        JobOwner {
+            database_id: self.database_id.clone(),
+            database_label: self.database_label.clone(),
+            engine_type: self.engine_type,
+        }
+    }
+
     /// Whether this line may take the place of `present`: what was made stays so, what was deleted
     /// too; then later claims win, and of one claim its end.
     pub fn supersedes(&self, present: &Self) -> bool {
