@@ -60,6 +60,14 @@ impl Activity {
         *current = Some((stage, Instant::now()));
     }
 
+    /// How far the work came; it is in no stage any more.
+    pub(crate) fn final_progress(&self) -> Progress {
+        Progress {
+            stage: None,
+            ..self.progress()
+        }
+    }
+
     /// How far the work is.
     pub(crate) fn progress(&self) -> Progress {
         let stage = *self

@@ -55,15 +55,12 @@ impl Processor {
             None
         };
         let now = self.installation.clock.now();
-        let progress = activity.progress();
+        let progress = activity.final_progress();
         let job = claim
             .change(|job| {
                 let mut done = job.complete(now)?;
                 done.comparison.clone_from(&comparison);
-                done.progress = dilux_core::model::Progress {
-                    stage: None,
-                    ..progress
-                };
+                done.progress = progress;
                 Ok(done)
             })
             .await?;

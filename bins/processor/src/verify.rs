@@ -10,6 +10,7 @@ use dilux_core::model::{
 use dilux_core::random::hex_text;
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::RestorePlan;
+use jiff::Timestamp;
 
 use crate::Processor;
 use crate::backup::refuse_endless;
@@ -30,6 +31,7 @@ impl Processor {
         let manifest = self.manifest_of(&work.backup_id).await?;
         self.lease_backup(job, &work.backup_id, &manifest).await?;
         activity.enter(Stage::Checking);
+        let began_at = self.installation.clock.now();
         let outcome = match &work.rehearse_on {
             None => {
                 self.pipeline
@@ -38,19 +40,16 @@ impl Processor {
             }
             Some(engine) => self.rehearse(engine, &manifest, activity).await,
         };
-        if let Some(finding) = self.finding(&outcome) {
+        if let Some(finding) = finding(&outcome, began_at, self.installation.clock.now()) {
             self.note_finding(&manifest, &finding).await?;
         }
         outcome?;
         let now = self.installation.clock.now();
-        let progress = activity.progress();
+        let progress = activity.final_progress();
         let job = claim
             .change(|job| {
                 let mut done = job.complete(now)?;
-                done.progress = dilux_core::model::Progress {
-                    stage: None,
-                    ..progress
-                };
+                done.progress = progress;
                 Ok(done)
             })
             .await?;
@@ -91,21 +90,6 @@ impl Processor {
             })
     }
 
-    /// What the outcome says of the backup; nothing when the server, the store or the worker
-    /// failed.
-    fn finding(&self, outcome: &Result<(), Failure>) -> Option<Finding> {
-        let at = self.installation.clock.now();
-        match outcome {
-            Ok(()) => Some(Finding::Verified { at }),
-            Err(failure) if failure.kind == FailureKind::Integrity => Some(Finding::Damaged {
-                at,
-                kind: DamageKind::VerificationFailed,
-                reason: failure.message.clone(),
-            }),
-            Err(_) => None,
-        }
-    }
-
     async fn note_finding(&self, manifest: &Manifest, finding: &Finding) -> Result<(), Failure> {
         let backups = &self.installation.repositories.backups;
         let line = backups.get(&manifest.job_id, manifest.job_created_at).await;
@@ -120,5 +104,24 @@ impl Processor {
             };
             Failure::new(kind, error.to_string())
         })
+    }
+}
+
+/// What the outcome of a look from `began_at` to `ended_at` says of the backup; nothing when the
+/// server, the store or the worker failed.
+fn finding(
+    outcome: &Result<(), Failure>,
+    began_at: Timestamp,
+    ended_at: Timestamp,
+) -> Option<Finding> {
+    match outcome {
+        // What decays behind the reader's back is not seen.
+        Ok(()) => Some(Finding::Verified { at: began_at }),
+        Err(failure) if failure.kind == FailureKind::Integrity => Some(Finding::Damaged {
+            at: ended_at,
+            kind: DamageKind::VerificationFailed,
+            reason: failure.message.clone(),
+        }),
+        Err(_) => None,
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::crash;
 use crate::error::Result;
+use crate::expiry::shown;
 use crate::installation::Installation;
 use crate::model::{Backup, BackupId, BackupStatus, DatabaseId, Job, JobId, Manifest, Tier};
 use crate::repository::ScheduleState;
@@ -65,13 +66,15 @@ struct Served {
 }
 
 impl Newest {
-    fn add(&mut self, manifest: &Manifest) {
+    fn add(&mut self, manifest: &Manifest, status: BackupStatus) {
         let database = &manifest.database_id;
-        let point = (manifest.started_at, BackupId::from(&manifest.job_id));
-        let known = self.points.entry(database.clone());
-        let known = known.or_insert_with(|| point.clone());
-        if *known < point {
-            *known = point;
+        if status == BackupStatus::Completed {
+            let point = (manifest.started_at, BackupId::from(&manifest.job_id));
+            let known = self.points.entry(database.clone());
+            let known = known.or_insert_with(|| point.clone());
+            if *known < point {
+                *known = point;
+            }
         }
         // A slot before this instant is served; one after it is owed. The booking came first.
         let served = Served {
@@ -103,8 +106,8 @@ impl Installation {
                 match self.usable_manifest(&blob.name, blob.size).await? {
                     Ok(manifest) => {
                         report.manifests += 1;
-                        newest.add(&manifest);
-                        self.rebuild_backup(&manifest, mode, &mut report).await?;
+                        let status = self.rebuild_backup(&manifest, mode, &mut report).await?;
+                        newest.add(&manifest, status);
                         crash::point("mid-rebuild");
                     }
                     Err(reason) => report.unusable.push((blob.name.to_string(), reason)),
@@ -162,12 +165,13 @@ impl Installation {
     }
 
     /// The line of history of a backup with its entries in index and timeline, and its job's row.
+    /// What retention and people noted of it shows again. Gives the status of the line.
     async fn rebuild_backup(
         &self,
         manifest: &Manifest,
         mode: Rebuild,
         report: &mut RebuildReport,
-    ) -> Result<()> {
+    ) -> Result<BackupStatus> {
         let repositories = &self.repositories;
         let job = &manifest.job_id;
         let present = repositories
@@ -175,20 +179,33 @@ impl Installation {
             .get(job, manifest.job_created_at)
             .await?
             .map(|line| line.value)
-            .filter(|line| line.status == BackupStatus::Completed);
+            .filter(|line| line.status.was_completed());
         report.lines += usize::from(present.is_none());
         let is_known = repositories.jobs.get(job).await?.is_some();
         report.jobs += usize::from(!is_known);
+        let line = match present {
+            Some(line) => line,
+            None => self.line_again(manifest).await?,
+        };
         if mode == Rebuild::DryRun {
-            return Ok(());
+            return Ok(line.status);
         }
-        let line = present.unwrap_or_else(|| Backup::of_manifest(manifest));
         repositories.backups.put(&line).await?;
         repositories
             .jobs
             .restore(Job::of_manifest(manifest))
             .await?;
-        Ok(())
+        Ok(line.status)
+    }
+
+    /// A line that was lost.
+    async fn line_again(&self, manifest: &Manifest) -> Result<Backup> {
+        let mut line = Backup::of_manifest(manifest);
+        let states = &self.repositories.retention;
+        if let Some(state) = states.get(&line.database_id, &line.id).await? {
+            (line.status, line.marks) = shown(&state.value);
+        }
+        Ok(line)
     }
 
     async fn rebuild_points(

@@ -10,6 +10,7 @@ mod holdings;
 mod orphans;
 mod preview;
 mod protection;
+mod recovery;
 mod registry;
 mod run;
 mod wishes;
@@ -24,6 +25,8 @@ use crate::storage::{StorageError, StorageErrorKind};
 
 pub use preview::{DatabasePreview, PreviewedBackup, Proposal, Scope};
 pub use run::ExpiryReport;
+
+pub(crate) use findings::shown;
 
 /// How far the machine's clock may be from the store's before nothing is decided any more.
 const LONGEST_SKEW: SignedDuration = SignedDuration::from_mins(5);

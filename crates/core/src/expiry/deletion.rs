@@ -153,6 +153,7 @@ impl Expiry {
             let mut line = line.value;
             (line.status, line.marks) = shown(&begun.value);
             backups.put(&line).await?;
+            self.follow(&line).await?;
             crash::point("after-history-deleted");
             self.audit_deletion(&line, &deletion).await?;
             crash::point("after-deletion-audited");

@@ -80,6 +80,7 @@ impl Expiry {
         line.status = status;
         line.marks = marks;
         self.installation.repositories.backups.put(&line).await?;
+        self.follow(&line).await?;
         holding.line = Some(line);
         Ok(())
     }
@@ -100,7 +101,7 @@ impl Expiry {
         {
             (line.status, line.marks) = shown(&state.value);
             self.installation.repositories.backups.put(&line).await?;
-            return Ok(());
+            return self.follow(&line).await;
         }
         let (state, version) = or_untouched(found, &line.database_id, &line.id);
         let Some(state) = self
@@ -114,7 +115,7 @@ impl Expiry {
             (line.status, line.marks) = shown;
             self.installation.repositories.backups.put(&line).await?;
         }
-        Ok(())
+        self.follow(&line).await
     }
 
     /// The state with the finding; `None` when somebody was faster.
@@ -181,7 +182,7 @@ fn report(run: &mut Run, holding: &Holding, news: &News) {
 }
 
 /// What the history line shows of a state.
-pub(super) fn shown(state: &RetentionState) -> (BackupStatus, BackupMarks) {
+pub(crate) fn shown(state: &RetentionState) -> (BackupStatus, BackupMarks) {
     let mut marks = BackupMarks {
         is_pinned: state.pin.is_some(),
         is_held: state.hold.is_some(),

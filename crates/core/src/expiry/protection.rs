@@ -90,10 +90,17 @@ impl Expiry {
         Ok(found.map(|state| state.version))
     }
 
-    /// Notes what a verification found.
+    /// Notes what a verification found. What an earlier look found does not replace what a later
+    /// one did.
     pub async fn note_verification(&self, backup: &Backup, finding: &Finding) -> Result<Backup> {
-        self.change_and_show(backup, |state| Ok(state.found(Some(finding.clone()))))
-            .await
+        let note = |state: RetentionState| {
+            let later = state.finding.as_ref().map(Finding::at);
+            if later.is_some_and(|later| later > finding.at()) {
+                return Ok(state);
+            }
+            Ok(state.found(Some(finding.clone())))
+        };
+        self.change_and_show(backup, note).await
     }
 
     /// Keeps a backup's data until `until` for somebody who downloads it. Refused once its deletion
@@ -162,6 +169,7 @@ impl Expiry {
             (line.status, line.marks) = (status, marks);
             backups.put(&line).await?;
         }
+        self.follow(&line).await?;
         Ok(line)
     }
 

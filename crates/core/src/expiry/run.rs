@@ -228,6 +228,7 @@ impl Expiry {
         for holding in &mut holdings.backups {
             self.show(holding).await?;
         }
+        self.settle_recovery_point(&holdings).await?;
         self.remove_orphans(run, &holdings, &named).await
     }
 

@@ -60,6 +60,14 @@ impl DatabaseState {
         }
     }
 
+    /// A backup is no good any more. If it was the newest good one, `newest` is now.
+    pub fn lose(&mut self, backup_id: &BackupId, newest: Option<&RecoveryPoint>) {
+        let is_point = |point: &RecoveryPoint| point.backup_id == *backup_id;
+        if self.recovery_point.as_ref().is_some_and(is_point) {
+            self.recovery_point = newest.cloned();
+        }
+    }
+
     /// An attempt at a backup failed.
     pub fn fail(&mut self, at: Timestamp, reason: &str) {
         self.failures = self.failures.saturating_add(1);

@@ -62,7 +62,7 @@ pub enum DamageKind {
 pub enum Finding {
     /// It was read to its end and is whole.
     Verified {
-        /// When.
+        /// When the look at it began.
         at: Timestamp,
     },
     /// It cannot be restored.
@@ -74,6 +74,15 @@ pub enum Finding {
         /// One sentence.
         reason: String,
     },
+}
+
+impl Finding {
+    /// The instant that it speaks of.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Verified { at } | Self::Damaged { at, .. } => *at,
+        }
+    }
 }
 
 /// A backup that is to be deleted, unless somebody objects in time.

@@ -7,5 +7,6 @@ mod damage;
 mod deletion;
 mod guards;
 mod protection;
+mod recovery;
 mod wishes;
 mod world;

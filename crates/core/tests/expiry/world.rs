@@ -15,8 +15,8 @@ use dilux_core::model::{
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::storage::{
-    BlobName, BlockId, ContainerName, Filter, Profile, PutCondition, PutOptions, Query, Storage,
-    TableName, Value, open,
+    BlobName, BlockId, Condition, ContainerName, Filter, Profile, PutCondition, PutOptions, Query,
+    Storage, TableName, TableOperation, Value, open,
 };
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -206,6 +206,10 @@ impl World {
             .put(&line(&manifest))
             .await
             .unwrap();
+        let states = &self.installation.repositories.states;
+        let (backup, at) = (id(&manifest), manifest.started_at);
+        let succeed = states.change(&manifest.database_id, |state| state.succeed(&backup, at));
+        succeed.await.unwrap();
         manifest
     }
 
@@ -304,6 +308,18 @@ impl World {
         let container = self.installation.settings.container.clone();
         let name = Manifest::blob_name(&manifest.job_id);
         self.lose(container.as_str(), &name).await;
+    }
+
+    /// A table is lost.
+    pub(crate) async fn lose_rows(&self, table: &str) {
+        let table = TableName::new(table).unwrap();
+        let tables = &self.installation.storage.tables;
+        let page = tables.query(&table, &Query::default(), None).await.unwrap();
+        assert!(page.next.is_none());
+        for row in page.entities {
+            let gone = TableOperation::Delete(row.entity.key, Condition::Exists);
+            tables.write(&table, gone).await.unwrap();
+        }
     }
 
     /// The line of the history, the same in both tables.
