@@ -1,4 +1,4 @@
-//! The processes of an installation: each notes that it lives, once a minute, with its version and
+//! The processes of an installation: each notes again and again that it lives, with its version and
 //! what it can work with. What has fallen silent shows.
 
 use std::fmt;
@@ -11,13 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::installation::Installation;
 use crate::model::{ComponentId, EngineType, InvalidName};
+use crate::repository::Version;
 use crate::storage::StorageResult;
 
-/// Time between two heartbeats.
-const BEAT: Duration = Duration::from_mins(1);
-
-/// How long after its last heartbeat a process counts as alive.
-const ALIVE: SignedDuration = SignedDuration::from_mins(3);
+/// Heartbeats that a process may miss before it counts as silent.
+const MISSING: u32 = 3;
 
 /// How long the row of a silent process stays.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -117,9 +115,11 @@ impl Component {
         }
     }
 
-    /// Whether it counts as alive at `now`.
-    pub fn is_alive(&self, now: Timestamp) -> bool {
-        now.duration_since(self.seen_at) <= ALIVE
+    /// Whether it counts as alive at `now`, where there is a heartbeat each `heartbeat`.
+    pub fn is_alive(&self, now: Timestamp, heartbeat: Duration) -> bool {
+        let silence = now.duration_since(self.seen_at);
+        Duration::try_from(silence).is_ok_and(|silence| silence <= heartbeat * MISSING)
+            || silence.is_negative()
     }
 
     /// Notes its heartbeats until `stop`, then takes its row away. A store that does not answer
@@ -128,15 +128,20 @@ impl Component {
         if let Err(error) = forget_the_dead(installation).await {
             tracing::warn!(%error, "rows of processes that ended long ago stay for now");
         }
+        let mut last = None;
         loop {
             self.seen_at = installation.clock.now();
-            if let Err(error) = self.beat(installation).await {
-                tracing::warn!(%error, "heartbeat is missing: storage does not answer");
-            }
+            last = match self.beat(installation, last).await {
+                Ok(version) => Some(version),
+                Err(error) => {
+                    tracing::warn!(%error, "heartbeat is missing: storage does not answer");
+                    None
+                }
+            };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(BEAT) => {}
+                () = tokio::time::sleep(installation.settings.heartbeat) => {}
             }
         }
         match tokio::time::timeout(FAREWELL, self.leave(installation)).await {
@@ -147,15 +152,22 @@ impl Component {
         }
     }
 
-    async fn beat(&self, installation: &Installation) -> StorageResult<()> {
+    /// Writes its row, whose version is known from the last heartbeat unless that one failed.
+    async fn beat(
+        &self,
+        installation: &Installation,
+        last: Option<Version>,
+    ) -> StorageResult<Version> {
         let components = &installation.repositories.components;
-        match components.get(&self.id).await? {
-            None => components.insert(self.clone()).await.map(drop),
-            Some(row) => components
-                .replace(self.clone(), &row.version)
-                .await
-                .map(drop),
-        }
+        let version = match last {
+            Some(version) => Some(version),
+            None => components.get(&self.id).await?.map(|row| row.version),
+        };
+        let written = match version {
+            None => components.insert(self.clone()).await?,
+            Some(version) => components.replace(self.clone(), &version).await?,
+        };
+        Ok(written.version)
     }
 
     async fn leave(&self, installation: &Installation) -> StorageResult<()> {

@@ -158,6 +158,8 @@ pub struct Settings {
     pub tick: Duration,
     /// Time between two looks for jobs whose doorbell got lost.
     pub sweep: Duration,
+    /// Time between two heartbeats of a process.
+    pub heartbeat: Duration,
     /// Time between two looks of the health monitor.
     pub health: Duration,
     /// How many jobs run at once.

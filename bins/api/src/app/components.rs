@@ -1,5 +1,7 @@
 //! The processes of the installation.
 
+use std::time::Duration;
+
 use dilux_core::Result;
 use dilux_core::component::{Component, ComponentKind};
 use dilux_core::repository::DamagedRow;
@@ -17,6 +19,8 @@ pub(crate) struct ComponentsView {
     pub(crate) damaged: Vec<DamagedRow>,
     /// Now.
     pub(crate) now: Timestamp,
+    /// Time between two heartbeats.
+    pub(crate) heartbeat: Duration,
 }
 
 impl Application {
@@ -32,6 +36,7 @@ impl Application {
             items,
             damaged: listing.damaged,
             now: self.installation.clock.now(),
+            heartbeat: self.installation.settings.heartbeat,
         })
     }
 

@@ -45,9 +45,9 @@ pub(crate) struct Component {
     version: String,
     /// Since when it runs.
     started_at: String,
-    /// Its last heartbeat; there is one a minute.
+    /// Its last heartbeat; there is one a minute unless the settings say otherwise.
     last_seen_at: String,
-    /// Whether that was less than three minutes ago.
+    /// Whether fewer than three heartbeats are missing.
     alive: bool,
     /// Jobs that it runs at once; `null` for a process that runs none.
     slots: Option<u32>,
@@ -80,14 +80,14 @@ impl From<&ComponentsView> for ComponentList {
             version: it.version.clone(),
             started_at: it.started_at.to_string(),
             last_seen_at: it.seen_at.to_string(),
-            alive: it.is_alive(view.now),
+            alive: it.is_alive(view.now, view.heartbeat),
             slots: it.slots,
             engine_types: it.engine_types.iter().map(|kind| kind.as_str()).collect(),
             tools: it.tools.iter().map(Tool::from).collect(),
         });
         let is_missing = |kind: &component::ComponentKind| {
             let mut of_kind = view.items.iter().filter(|it| it.kind == *kind);
-            !of_kind.any(|it| it.is_alive(view.now))
+            !of_kind.any(|it| it.is_alive(view.now, view.heartbeat))
         };
         let missing = component::ComponentKind::ALL.into_iter().filter(is_missing);
         Self {

@@ -139,9 +139,7 @@ pub(super) fn settings(
     );
     let admin_email = admin_email(&mut reader);
     let sessions = sessions(&mut reader);
-    let tick = reader.seconds("DILUX_TICK_SECONDS", 900, 1);
-    let sweep = reader.seconds("DILUX_SWEEP_SECONDS", 30, 1);
-    let health_hours = reader.whole("DILUX_HEALTH_HOURS", 6, 1..=24);
+    let rhythm = rhythm(&mut reader);
     let retention = retention(&mut reader);
     let worker = worker(&mut reader);
     let limits = limits(&mut reader, &worker);
@@ -171,9 +169,10 @@ pub(super) fn settings(
         token_file,
         admin_email,
         sessions,
-        tick,
-        sweep,
-        health: Duration::from_hours(health_hours.into()),
+        tick: rhythm.tick,
+        sweep: rhythm.sweep,
+        heartbeat: rhythm.heartbeat,
+        health: rhythm.health,
         limits,
         retention,
         worker,
@@ -183,6 +182,25 @@ pub(super) fn settings(
         log_format,
         environment,
     })
+}
+
+/// Times between two of the same.
+struct Rhythm {
+    tick: Duration,
+    sweep: Duration,
+    heartbeat: Duration,
+    health: Duration,
+}
+
+fn rhythm(reader: &mut Reader<'_>) -> Rhythm {
+    let heartbeat = reader.whole("DILUX_HEARTBEAT_SECONDS", 60, 5..=3600);
+    let health = reader.whole("DILUX_HEALTH_HOURS", 6, 1..=24);
+    Rhythm {
+        tick: reader.seconds("DILUX_TICK_SECONDS", 900, 1),
+        sweep: reader.seconds("DILUX_SWEEP_SECONDS", 30, 1),
+        heartbeat: Duration::from_secs(heartbeat.into()),
+        health: Duration::from_hours(health.into()),
+    }
 }
 
 fn token_file(reader: &Reader<'_>, secrets: Option<&SecretSetting>) -> PathBuf {

@@ -133,6 +133,12 @@ pub const VARIABLES: &[Variable] = &[
         "Time between two looks for jobs whose queue message got lost.",
     ),
     variable(
+        "DILUX_HEARTBEAT_SECONDS",
+        "60",
+        "Time between two heartbeats of each process, 5–3600; three missing ones make it silent. The \
+         same for all processes.",
+    ),
+    variable(
         "DILUX_RETENTION_TIME",
         "02:00",
         "Time of day, UTC, at which retention runs; `off`: only when somebody runs `dilux retention \
