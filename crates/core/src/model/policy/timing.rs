@@ -75,7 +75,7 @@ impl Timing {
                 "must be at most {MOST_BLACKOUTS} windows"
             )));
         }
-        if free_minutes(&blackouts) < 60 {
+        if !blackouts.is_empty() && free_minutes(&blackouts) < 60 {
             return Err(InvalidPolicy(
                 "must leave at least an hour of the week free, or no backup could start".to_owned(),
             ));

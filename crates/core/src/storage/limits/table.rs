@@ -172,8 +172,7 @@ pub(in crate::storage) fn check_entity(entity: &Entity) -> StorageResult<()> {
 fn check_key(key: &EntityKey) -> StorageResult<()> {
     const OPERATION: &str = "address entity";
     for (which, text) in [("partition", &key.partition), ("row", &key.row)] {
-        let is_allowed = |c: char| !matches!(c, '/' | '\\' | '#' | '?' | '%') && !c.is_control();
-        require(text.chars().all(is_allowed), OPERATION, || {
+        require(is_key_text(text), OPERATION, || {
             format!("the {which} key holds a control character or one of / \\ # ? %")
         })?;
         require(2 * utf16(text) <= KEY_BYTES, OPERATION, || {
@@ -183,10 +182,22 @@ fn check_key(key: &EntityKey) -> StorageResult<()> {
     Ok(())
 }
 
+fn is_key_text(text: &str) -> bool {
+    let is_plain =
+        |byte: u8| !matches!(byte, b'/' | b'\\' | b'#' | b'?' | b'%') && !byte.is_ascii_control();
+    text.bytes().all(is_plain) && (text.is_ascii() || !text.chars().any(char::is_control))
+}
+
 fn check_name(name: &str, operation: &'static str) -> StorageResult<()> {
     let is_reserved = matches!(name, "PartitionKey" | "RowKey" | "Timestamp");
-    let is_identifier = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    let is_word = if name.is_ascii() {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    } else {
+        name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    let is_identifier = is_word
+        && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && utf16(name) <= PROPERTY_NAME;
     require(is_identifier && !is_reserved, operation, || {
         format!("{name:?} cannot name a property: letters, digits and '_', not first a digit")
@@ -212,6 +223,9 @@ fn is_storable(instant: Timestamp) -> bool {
 }
 
 fn utf16(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars().map(char::len_utf16).sum()
 }
 
