@@ -32,6 +32,10 @@ pub struct Summary {
     pub completed: u64,
     /// Restores among them.
     pub restored: u64,
+    /// Verifications among them.
+    pub verified: u64,
+    /// Backups that were found damaged.
+    pub damaged: u64,
     /// Backups that expired and were deleted.
     pub deleted: u64,
     /// Deaths of processes.
@@ -45,6 +49,8 @@ impl Summary {
         self.jobs += outcome.jobs as u64;
         self.completed += outcome.completed as u64;
         self.restored += outcome.restored as u64;
+        self.verified += outcome.verified as u64;
+        self.damaged += outcome.damaged as u64;
         self.deleted += outcome.deleted as u64;
         self.deaths += outcome.deaths as u64;
         if !outcome.violations.is_empty() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dilux_core::model::DatabaseName;
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
+use dilux_drivers::RestorePlan;
 use tokio::time::sleep;
 
 use crate::network::Network;
@@ -74,16 +74,18 @@ pub(crate) struct SimulatedRestore {
     process: Arc<Process>,
     copies: Arc<Copies>,
     pause: Duration,
+    is_rehearsal: bool,
 }
 
 impl SimulatedRestore {
     /// Makes the copy; refused when there is one of this name.
     pub(crate) fn begin(
-        name: &DatabaseName,
+        plan: &RestorePlan,
         network: Arc<Network>,
         process: Arc<Process>,
         copies: Arc<Copies>,
     ) -> Result<Self, Failure> {
+        let name = &plan.database;
         if !copies.create(name.as_str()) {
             return Err(Failure::new(
                 FailureKind::TargetExists,
@@ -103,6 +105,7 @@ impl SimulatedRestore {
             process,
             copies,
             pause,
+            is_rehearsal: plan.is_rehearsal,
         })
     }
 
@@ -130,6 +133,10 @@ impl RestoreSink for SimulatedRestore {
 
     async fn finish(self: Box<Self>) -> Result<(), Failure> {
         self.process.step().await;
+        if self.is_rehearsal {
+            self.copies.lock().remove(&self.name);
+            return Ok(());
+        }
         self.copies
             .change(&self.name, |copy| copy.is_finished = true);
         Ok(())

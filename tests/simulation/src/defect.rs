@@ -13,18 +13,21 @@ pub enum Defect {
     FlipsBits,
     /// It says that there is nothing where it should say that it does not know.
     ReadsFailureAsEmpty,
+    /// It hands out what was written, although that has decayed: whoever verifies it is deceived.
+    HidesDecay,
     /// Retention keeps one backup of each tier fewer than people want.
     KeepsTooFew,
 }
 
 impl Defect {
     /// Every defect.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::LosesRows,
         Self::IgnoresVersions,
         Self::OverwritesBlobs,
         Self::FlipsBits,
         Self::ReadsFailureAsEmpty,
+        Self::HidesDecay,
         Self::KeepsTooFew,
     ];
 }

@@ -16,18 +16,22 @@ pub(crate) struct Totals {
     jobs: u64,
     completed: u64,
     restored: u64,
+    verified: u64,
+    damaged: u64,
     deleted: u64,
     deaths: u64,
     events: u64,
 }
 
 impl Totals {
-    const NAMES: [&'static str; 8] = [
+    const NAMES: [&'static str; 10] = [
         "cases",
         "failures",
         "jobs",
         "completed",
         "restored",
+        "verified",
+        "damaged",
         "deleted",
         "deaths",
         "events",
@@ -40,19 +44,23 @@ impl Totals {
             jobs: summary.jobs,
             completed: summary.completed,
             restored: summary.restored,
+            verified: summary.verified,
+            damaged: summary.damaged,
             deleted: summary.deleted,
             deaths: summary.deaths,
             events: summary.events,
         }
     }
 
-    fn numbers(&mut self) -> [&mut u64; 8] {
+    fn numbers(&mut self) -> [&mut u64; 10] {
         [
             &mut self.seeds,
             &mut self.failed,
             &mut self.jobs,
             &mut self.completed,
             &mut self.restored,
+            &mut self.verified,
+            &mut self.damaged,
             &mut self.deleted,
             &mut self.deaths,
             &mut self.events,

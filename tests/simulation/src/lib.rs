@@ -21,6 +21,10 @@ mod world;
 pub mod campaign;
 mod memory;
 
+/// A third of a run is allocating the rows that a store in memory hands out.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use defect::Defect;
 pub use event_log::SimulatedTime;
 pub use memory::Memory;

@@ -61,12 +61,14 @@ fn replay(seed: u64, trace: &str) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "seed {seed}: {} violations, {} of {} jobs completed, {} of them restores, {} backups \
-         deleted, {} deaths, {} events, hash {:016x}",
+        "seed {seed}: {} violations, {} of {} jobs completed, {} of them restores, {} \
+         verifications, {} backups damaged, {} deleted, {} deaths, {} events, hash {:016x}",
         outcome.violations.len(),
         outcome.completed,
         outcome.jobs,
         outcome.restored,
+        outcome.verified,
+        outcome.damaged,
         outcome.deleted,
         outcome.deaths,
         outcome.events,

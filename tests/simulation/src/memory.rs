@@ -38,6 +38,8 @@ pub(crate) struct Content {
     /// Containers by name.
     pub(crate) containers: BTreeMap<String, Container>,
     pub(crate) queues: BTreeMap<String, Queue>,
+    /// Data of backups that is not any more what was written, by name of the blob: since when.
+    pub(crate) decayed: BTreeMap<String, Timestamp>,
     secrets: BTreeMap<SecretName, SecretValue>,
     counter: u64,
 }

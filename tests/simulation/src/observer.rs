@@ -1,21 +1,23 @@
 //! The rules that hold at every moment, checked inside the store at each change.
 
+mod decay;
 mod deletions;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dilux_core::clock::Clock as _;
-use dilux_core::model::Manifest;
+use dilux_core::model::{Manifest, Work};
 use dilux_core::storage::{EntityKey, TableName};
+use jiff::Timestamp;
 
 use crate::clock::SimulatedClock;
 use crate::copies::Copies;
 use crate::memory::{Blob, Content, Row, Witness};
-use crate::verdict::restores::restore_work;
-use crate::verdict::sha256;
+use crate::verdict::{sha256, work_of};
 
-pub(crate) use deletions::Wishes;
+pub(crate) use decay::{decayed_since, finding_of};
+pub(crate) use deletions::{Wishes, fate_of};
 
 /// Violations that are kept; the first says most.
 const MOST: usize = 20;
@@ -38,6 +40,8 @@ struct Seen {
     violations: Vec<String>,
     /// Data blobs, each with the manifest that names it or named it.
     referenced: BTreeMap<String, String>,
+    /// When each job was last claimed.
+    claimed: BTreeMap<String, Timestamp>,
 }
 
 impl Observer {
@@ -85,6 +89,10 @@ impl Observer {
             let what = format!("job {id} went from epoch {} to {}", epochs.0, epochs.1);
             self.report("I9", &what);
         }
+        if claims == 1 {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.claimed.insert(id.to_owned(), self.clock.now());
+        }
         if is_terminal(&was) && was != is && (was.as_str(), is.as_str()) != ("failed", "completed")
         {
             self.report("I9", &format!("job {id} was {was} and became {is}"));
@@ -100,8 +108,27 @@ impl Observer {
         if attempts < before.number("attempts") || is_endless {
             self.report("I11", &format!("job {id} counts {attempts} attempts"));
         }
-        if is == "completed" && was != "completed" && restore_work(after).is_none() {
-            self.needs_manifest(content, id, "job");
+        if is == "completed" && was != "completed" {
+            self.job_completed(content, id, after);
+        }
+    }
+
+    fn job_completed(&self, content: &Content, id: &str, job: &Row) {
+        match work_of(job) {
+            Some(Work::Restore(_)) => {}
+            Some(Work::Verify(work)) => {
+                let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let claimed_at = seen.claimed.get(id).copied().unwrap_or_default();
+                drop(seen);
+                let objection = decay::objection_to_success(content, &work, claimed_at);
+                if let Some(objection) = objection {
+                    self.report(
+                        "I1",
+                        &format!("verification {id} succeeded, but {objection}"),
+                    );
+                }
+            }
+            Some(Work::Backup(_)) | None => self.needs_manifest(content, id, "job"),
         }
     }
 
@@ -112,8 +139,12 @@ impl Observer {
         };
         let (id, is) = (after.text("job_id"), after.text("status"));
         let is_gone = is == "deleted" && !has_manifest(content, id);
-        if matches!(was, "completed" | "deleted") && is != was && !is_gone {
+        let is_damage = was == "completed" && is == "damaged";
+        if matches!(was, "completed" | "deleted") && is != was && !is_gone && !is_damage {
             self.report("I9", &format!("history of {id} went from {was} to {is}"));
+        }
+        if let Some(objection) = decay::objection_to_status(content, id, was, is) {
+            self.report("I1", &format!("history of {id} says {is}, but {objection}"));
         }
         if is == "completed" && was != "completed" {
             self.needs_manifest(content, id, "history");
@@ -128,7 +159,7 @@ impl Observer {
         let objection = match self.wishes.get() {
             None => Some("nothing may go yet".to_owned()),
             Some(wishes) => wishes
-                .objection(content, &manifest)
+                .objection(content, &manifest, self.clock.now())
                 .or_else(|| self.reader(content, &manifest)),
         };
         if let Some(objection) = objection {
@@ -136,16 +167,22 @@ impl Observer {
         }
     }
 
-    /// The restore that reads a backup at this moment.
+    /// Whoever reads a backup at this moment.
     fn reader(&self, content: &Content, manifest: &Manifest) -> Option<String> {
-        let works = content
-            .rows("jobs")
-            .filter_map(|(_, job)| restore_work(job));
-        let mut targets = works
-            .filter(|work| work.backup_id.as_str() == manifest.job_id.as_str())
-            .map(|work| work.target_database);
-        let target = targets.find(|target| self.copies.is_being_written(target.as_str()))?;
-        Some(format!("it is being restored into {target}"))
+        let jobs = content.rows("jobs").map(|(_, job)| job);
+        let mut readers = jobs.filter_map(|job| match work_of(job)? {
+            Work::Restore(work) if work.backup_id.as_str() == manifest.job_id.as_str() => {
+                let target = work.target_database;
+                let is_read = self.copies.is_being_written(target.as_str());
+                is_read.then(|| format!("it is being restored into {target}"))
+            }
+            Work::Verify(work) if work.backup_id.as_str() == manifest.job_id.as_str() => {
+                let is_read = job.text("state") == "running";
+                is_read.then(|| "it is being verified".to_owned())
+            }
+            _ => None,
+        });
+        readers.next()
     }
 
     fn fate_changed(&self, key: &EntityKey, before: Option<&Row>, after: Option<&Row>) {
@@ -262,12 +299,18 @@ pub(crate) fn is_terminal(state: &str) -> bool {
 }
 
 fn has_manifest(content: &Content, job: &str) -> bool {
-    let name = manifest_name(job);
+    manifest_blob(content, job).is_some()
+}
+
+fn manifest_blob<'a>(content: &'a Content, job: &str) -> Option<&'a Blob> {
+    let name = manifest_name(job)?;
     let mut containers = content.containers.values();
-    containers.any(|container| {
-        let name = name.as_ref();
-        name.is_some_and(|name| container.blobs.contains_key(name))
-    })
+    containers.find_map(|container| container.blobs.get(&name))
+}
+
+/// The manifest of a job.
+fn manifest_of(content: &Content, job: &str) -> Option<Manifest> {
+    Manifest::from_json(&manifest_blob(content, job)?.bytes).ok()
 }
 
 /// The name of a job's manifest.

@@ -230,7 +230,7 @@ impl Driver for SimulatedDriver {
             .log
             .note(self.process.name(), "restore", name.as_str());
         let restore = SimulatedRestore::begin(
-            name,
+            plan,
             self.network.clone(),
             self.process.clone(),
             self.sources.copies.clone(),

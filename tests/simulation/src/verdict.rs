@@ -1,19 +1,20 @@
 //! The rules that hold at the end, when everything had time to settle.
 
+mod points;
 pub(crate) mod rebuild;
-pub(crate) mod restores;
+mod restores;
 mod slots;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use data_encoding::HEXLOWER;
-use dilux_core::model::{Compression, Manifest};
+use dilux_core::model::{Compression, Manifest, Work};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::memory::Content;
-use crate::observer::{MANIFESTS, is_terminal, manifest_name};
+use crate::memory::{Content, Row};
+use crate::observer::{MANIFESTS, decayed_since, is_terminal, manifest_name};
 use crate::source::Sources;
 use crate::world::Subject;
 
@@ -38,6 +39,11 @@ pub(crate) struct Facts<'a> {
     pub(crate) ended_at: Timestamp,
 }
 
+/// What a row of a job owes.
+pub(crate) fn work_of(job: &Row) -> Option<Work> {
+    serde_json::from_str(job.text("work")).ok()
+}
+
 /// SHA-256 as lower-case hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
@@ -49,6 +55,7 @@ pub(crate) fn violations(content: &Content, facts: &Facts<'_>) -> Vec<String> {
     jobs(content, facts, &mut found);
     manifests(content, facts, &mut found);
     restores::check(content, facts, &mut found);
+    points::check(content, facts, &mut found);
     slots::check(content, facts, &mut found);
     dumps(facts, &mut found);
     secrets(content, facts, &mut found);
@@ -65,7 +72,7 @@ fn jobs(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
             found.push(format!("I3: job {id} is {state} for ever"));
             continue;
         }
-        if restores::restore_work(job).is_some() {
+        if matches!(work_of(job), Some(Work::Restore(_) | Work::Verify(_))) {
             continue;
         }
         let may_be_missed = |subject: &Subject| subject.is_toggled && subject.id == key.partition;
@@ -101,6 +108,11 @@ fn jobs(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
                     if state == "cancelled"
                         && manifest.is_some()
                         && line.text("status") == "completed" => {}
+                // It decayed since, and somebody noticed.
+                Some((_, line))
+                    if state == "completed"
+                        && line.text("status") == "damaged"
+                        && decayed_since(content, id).is_some() => {}
                 // Retention had it deleted since.
                 Some((_, line)) if line.text("status") == "deleted" && manifest.is_none() => {}
                 Some((_, line)) if line.text("status") != state => {
@@ -134,6 +146,9 @@ fn manifests(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
         let id = manifest.job_id.as_str();
         if !content.rows("jobs").any(|(key, _)| key.row == id) {
             found.push(format!("I1: {name} belongs to no job"));
+        }
+        if content.decayed.contains_key(&manifest.data.blob) {
+            continue;
         }
         let Some(data) = content.blob(container, &manifest.data.blob) else {
             found.push(format!("I1: {name} has no data"));

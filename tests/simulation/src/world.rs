@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use dilux_core::clock::{Clock as _, SharedClock};
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
+use dilux_core::model::Work;
 use dilux_core::random::SharedRandom;
 use dilux_core::storage::{
     LimitedBlobStore, LimitedQueueStore, LimitedTableStore, RetryPolicy, RetryingBlobStore,
@@ -64,6 +65,10 @@ pub struct Outcome {
     pub completed: usize,
     /// Restores among them.
     pub restored: usize,
+    /// Verifications among them.
+    pub verified: usize,
+    /// Backups that were found damaged.
+    pub damaged: usize,
     /// Backups that expired and were deleted.
     pub deleted: usize,
     /// Deaths of processes.
@@ -181,9 +186,16 @@ impl World {
         violations.extend(verdict::violations(&content, facts));
         let jobs: Vec<&Row> = content.rows("jobs").map(|(_, job)| job).collect();
         let completed = jobs.iter().filter(|job| job.text("state") == "completed");
-        let restored = completed
-            .clone()
-            .filter(|job| verdict::restores::restore_work(job).is_some());
+        let (mut restored, mut verified) = (0, 0);
+        for job in completed.clone() {
+            match verdict::work_of(job) {
+                Some(Work::Restore(_)) => restored += 1,
+                Some(Work::Verify(_)) => verified += 1,
+                Some(Work::Backup(_)) | None => {}
+            }
+        }
+        let findings = content.rows("retentionstate");
+        let damaged = findings.filter(|(_, row)| row.text("finding").contains("damaged"));
         let fates = content.rows("retentionstate");
         let deleted = fates.filter(|(_, row)| row.text("fate") == "deleted");
         Outcome {
@@ -193,7 +205,9 @@ impl World {
             events: self.network.log.events(),
             jobs: jobs.len(),
             completed: completed.count(),
-            restored: restored.count(),
+            restored,
+            verified,
+            damaged: damaged.count(),
             deleted: deleted.count(),
             deaths: *self.deaths.lock().unwrap_or_else(PoisonError::into_inner),
         }

@@ -40,6 +40,8 @@ fn hundreds_of_schedules_of_faults_break_no_rule() -> anyhow::Result<()> {
     assert!(summary.completed > SEEDS * 20, "backups were made");
     assert!(summary.deleted > SEEDS * 5, "and expired");
     assert!(summary.restored > SEEDS, "and were restored");
+    assert!(summary.verified > SEEDS, "and verified");
+    assert!(summary.damaged > SEEDS / 10, "and found damaged");
     Ok(())
 }
 

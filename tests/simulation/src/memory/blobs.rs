@@ -11,6 +11,7 @@ use dilux_core::storage::{
 use jiff::Timestamp;
 
 use crate::defect::Defect;
+use crate::observer::MANIFESTS;
 
 use super::{Content, Memory, error, etag};
 
@@ -52,6 +53,30 @@ impl Place {
 }
 
 impl Memory {
+    /// Changes a bit of some data behind everybody's back. `pick` chooses a number below its
+    /// argument. Gives the name of the blob.
+    pub(crate) fn decay(&self, now: Timestamp, pick: impl Fn(usize) -> usize) -> Option<String> {
+        let mut content = self.content();
+        let containers = content.containers.values_mut();
+        let blobs = containers.flat_map(|container| &mut container.blobs);
+        let mut data: Vec<(&String, &mut Blob)> = blobs
+            .filter(|(name, blob)| !name.starts_with(MANIFESTS) && !blob.bytes.is_empty())
+            .collect();
+        if data.is_empty() {
+            return None;
+        }
+        let (name, blob) = data.swap_remove(pick(data.len()));
+        if !self.has(Defect::HidesDecay) {
+            let mut bytes = blob.bytes.to_vec();
+            let place = pick(bytes.len());
+            bytes[place] ^= 1;
+            blob.bytes = bytes.into();
+        }
+        let name = name.clone();
+        content.decayed.entry(name.clone()).or_insert(now);
+        Some(name)
+    }
+
     pub(crate) fn make_container(&self, container: &ContainerName) {
         let mut content = self.content();
         let name = container.as_str().to_owned();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dilux_core::model::{Fate, Manifest, Tier};
+use dilux_core::model::{Fate, Finding, Manifest, Tier};
 use jiff::{SignedDuration, Timestamp};
 
-use super::MANIFESTS;
+use super::{MANIFESTS, finding_of};
 use crate::memory::{Content, Row};
 
 /// How far the clocks of two processes are apart, at most.
@@ -25,17 +25,27 @@ pub(crate) struct Wishes {
 
 impl Wishes {
     /// Why the backup of `manifest` should not have gone; it is in `content` no more.
-    pub(super) fn objection(&self, content: &Content, manifest: &Manifest) -> Option<String> {
-        let (database, job) = (manifest.database_id.as_str(), manifest.job_id.as_str());
-        let mut states = content.rows("retentionstate");
-        let state = states.find(|(key, _)| key.partition == database && key.row == job);
-        match state.map(|(_, row)| row.text("fate")) {
-            Some("deleting" | "deleted") => {}
-            fate => return Some(format!("its fate is {fate:?}")),
+    pub(super) fn objection(
+        &self,
+        content: &Content,
+        manifest: &Manifest,
+        now: Timestamp,
+    ) -> Option<String> {
+        let database = manifest.database_id.as_str();
+        match fate_of(content, manifest) {
+            Fate::Deleting(_) | Fate::Deleted(_) => {}
+            fate => return Some(format!("its fate is {}", fate.as_str())),
         }
-        let newer = newer(content, manifest);
+        let newer = newer(content, manifest, now);
         if newer.is_empty() {
             return Some("it was the newest of its database".to_owned());
+        }
+        let is_verified = |one: &Manifest| {
+            let finding = finding_of(content, one);
+            matches!(finding, Some(Finding::Verified { .. }))
+        };
+        if is_verified(manifest) && !newer.iter().any(is_verified) {
+            return Some("it was the newest that was verified".to_owned());
         }
         let wanted = self.keeps.get(database).map_or(&[][..], Vec::as_slice);
         let mut enabled = wanted
@@ -46,7 +56,7 @@ impl Wishes {
             return Some("it is in no tier, and young".to_owned());
         }
         enabled.find_map(|(tier, keep)| {
-            let count = newer.iter().filter(|tiers| tiers.contains(tier)).count();
+            let count = newer.iter().filter(|one| one.tiers.contains(tier)).count();
             let is_wanted = count < *keep as usize;
             is_wanted.then(|| format!("{keep} {tier} backups are wanted, {count} are newer"))
         })
@@ -79,8 +89,13 @@ impl Wishes {
     }
 }
 
-/// The tiers of each newer backup of the same database whose data is there.
-fn newer(content: &Content, gone: &Manifest) -> Vec<Vec<Tier>> {
+/// The newer backups of the same database whose data is there, and not known for long to be
+/// damaged.
+fn newer(content: &Content, gone: &Manifest, now: Timestamp) -> Vec<Manifest> {
+    let is_known_damaged = |other: &Manifest| match finding_of(content, other) {
+        Some(Finding::Damaged { at, .. }) => now.duration_since(at) > LATEST,
+        _ => false,
+    };
     let folder = format!("{MANIFESTS}{}/", gone.database_id);
     let containers = content.containers.values();
     let blobs = containers.flat_map(|container| &container.blobs);
@@ -93,8 +108,16 @@ fn newer(content: &Content, gone: &Manifest) -> Vec<Vec<Tier>> {
                 .blob(&other.data.container, &other.data.blob)
                 .is_some()
         })
-        .map(|other| other.tiers)
+        .filter(|other| !is_known_damaged(other))
         .collect()
+}
+
+/// The fate of a backup.
+pub(crate) fn fate_of(content: &Content, manifest: &Manifest) -> Fate {
+    let (database, job) = (manifest.database_id.as_str(), manifest.job_id.as_str());
+    let mut states = content.rows("retentionstate");
+    let state = states.find(|(key, _)| key.partition == database && key.row == job);
+    fate(state.map(|(_, row)| row))
 }
 
 /// The fate in a row of `retentionstate`; a backup that nobody touched is kept.

@@ -20,14 +20,11 @@ const MORE: [&str; 5] = [
     "timelinedays",
 ];
 
-/// What retention and people wrote on a line; a manifest does not know it.
-const MARKS: &str = "retention";
-
 type Lines = BTreeMap<(&'static str, EntityKey), Properties>;
 
 /// Loses the catalogue of a settled store for good, rebuilds it, and tells what is not as it was.
 pub(crate) async fn violations(memory: &Memory, installation: &Installation) -> Vec<String> {
-    let before = completed(&memory.content());
+    let before = standing(&memory.content());
     lose(&mut memory.content());
     let mut found = Vec::new();
     match installation.rebuild_catalog(Rebuild::Write).await {
@@ -38,7 +35,7 @@ pub(crate) async fn violations(memory: &Memory, installation: &Installation) -> 
         }
         Err(error) => found.push(format!("I12: the catalogue cannot be rebuilt: {error}")),
     }
-    let after = completed(&memory.content());
+    let after = standing(&memory.content());
     for ((table, key), line) in &before {
         let (partition, row) = (&key.partition, &key.row);
         match after.get(&(*table, key.clone())) {
@@ -61,16 +58,12 @@ pub(crate) async fn violations(memory: &Memory, installation: &Installation) -> 
     found
 }
 
-/// Every line of a backup that is there, without its marks.
-fn completed(content: &Content) -> Lines {
+/// Every line of a backup that is there, with all that retention and people noted.
+fn standing(content: &Content) -> Lines {
     let lines = LINES.into_iter().flat_map(|table| {
         let rows = content.rows(table);
-        let rows = rows.filter(|(_, line)| line.text("status") == "completed");
-        rows.map(move |(key, line)| {
-            let mut properties = line.properties.clone();
-            properties.remove(MARKS);
-            ((table, key.clone()), properties)
-        })
+        let rows = rows.filter(|(_, line)| matches!(line.text("status"), "completed" | "damaged"));
+        rows.map(move |(key, line)| ((table, key.clone()), line.properties.clone()))
     });
     lines.collect()
 }

@@ -1,22 +1,17 @@
 //! I1 for restores: what is said to be restored holds what its backup was made of.
 
-use dilux_core::model::{RestoreWork, Work};
+use dilux_core::model::Work;
 
-use super::Facts;
-use crate::memory::{Content, Row};
-
-/// What a row of a restore job owes; `None` for a job of another kind.
-pub(crate) fn restore_work(job: &Row) -> Option<RestoreWork> {
-    match serde_json::from_str(job.text("work")) {
-        Ok(Work::Restore(work)) => Some(work),
-        _ => None,
-    }
-}
+use super::{Facts, work_of};
+use crate::memory::Content;
 
 /// What is wrong with restores that were completed, and how many there are.
 pub(super) fn check(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
     for (key, job) in content.rows("jobs") {
-        let Some(work) = restore_work(job).filter(|_| job.text("state") == "completed") else {
+        if job.text("state") != "completed" {
+            continue;
+        }
+        let Some(Work::Restore(work)) = work_of(job) else {
             continue;
         };
         let subject = facts

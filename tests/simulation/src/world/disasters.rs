@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dilux_core::clock::Clock as _;
 use tokio::time::{Instant, sleep};
 
 use super::World;
@@ -34,7 +35,7 @@ fn strike(world: &World) {
         return;
     };
     let name = life.process.name();
-    match dice.below(8) {
+    match dice.below(10) {
         0 | 1 => {
             let store = dice.pick(
                 Store::Tables,
@@ -64,6 +65,12 @@ fn strike(world: &World) {
         6 => {
             log.note("disaster", "process is asked to end", name);
             life.shutdown.cancel();
+        }
+        7 | 8 => {
+            let now = world.clock.now();
+            let pick = |end: usize| usize::try_from(dice.below(end as u64)).unwrap_or(0);
+            let decayed = world.network.memory.decay(now, pick);
+            log.note("disaster", "data decays", &decayed.unwrap_or_default());
         }
         _ => {
             log.note("disaster", "messages get lost", "");

@@ -1,5 +1,5 @@
-//! What people do meanwhile: ask for backups and restores, cancel some, switch databases off and
-//! on.
+//! What people do meanwhile: ask for backups, restores and verifications, cancel some, switch
+//! databases off and on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
     BackupStatus, BackupWork, DatabaseId, EngineType, Job, JobId, JobOwner, JobState, RestoreWork,
-    Trigger, Work,
+    Trigger, VerifyWork, Work,
 };
 use dilux_core::storage::{RetryPolicy, StorageResult};
 use jiff::SignedDuration;
@@ -16,7 +16,6 @@ use tokio::time::sleep;
 
 use super::World;
 use crate::process::Process;
-use crate::random::Dice;
 
 /// Acts through the API's door until the world is calm.
 pub(super) async fn act(world: Arc<World>) {
@@ -51,16 +50,30 @@ async fn once(world: Arc<World>, installation: Installation, count: u32) {
     let Ok(database) = subject.id.parse::<DatabaseId>() else {
         return;
     };
-    let done = match dice.below(8) {
+    let done = match dice.below(10) {
         0..=2 => ask(&installation, &database, subject.engine_type, count).await,
-        3..=5 => restore(&installation, &database, dice, count).await,
-        6 => cancel(&installation, dice.below(3)).await,
+        3 | 4 => read(&installation, &database, &world, (Reading::Restore, count)).await,
+        5 => read(&installation, &database, &world, (Reading::Verify, count)).await,
+        6 | 7 => {
+            let database = decayed(&world).unwrap_or(database);
+            read(&installation, &database, &world, (Reading::Verify, count)).await
+        }
+        8 => cancel(&installation, dice.below(3)).await,
         _ if subject.is_toggled => toggle(&installation, &database).await,
         _ => Ok(()),
     };
     if let Err(error) = done {
         tracing::info!(%error, "the person is told that it failed");
     }
+}
+
+/// A database with a backup that decayed.
+fn decayed(world: &World) -> Option<DatabaseId> {
+    let content = world.network.memory.content();
+    let count = u64::try_from(content.decayed.len()).unwrap_or(0);
+    let pick = usize::try_from(world.network.dice.below(count)).unwrap_or(0);
+    let blob = content.decayed.keys().nth(pick)?;
+    blob.split('/').nth(1)?.parse().ok()
 }
 
 async fn ask(
@@ -89,21 +102,34 @@ async fn ask(
     installation.dispatcher.dispatch(job).await.map(drop)
 }
 
-/// Asks for a restore of one of the newest or oldest backups, as the API does: the lease first.
-async fn restore(
+/// Why a backup is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Restore,
+    Verify,
+}
+
+/// Asks for a restore or a verification of one of the newest or oldest backups, or of one that
+/// decayed, as the API does: the lease first.
+async fn read(
     installation: &Installation,
     database: &DatabaseId,
-    dice: &Dice,
-    count: u32,
+    world: &World,
+    (reading, count): (Reading, u32),
 ) -> StorageResult<()> {
+    let dice = &world.network.dice;
     let backups = &installation.repositories.backups;
     let listing = backups.standing_of(database).await?;
     let standing: Vec<_> = listing.items.into_iter().map(|line| line.value).collect();
-    let is_oldest_wanted = dice.below(2) == 0;
-    let wanted = if is_oldest_wanted {
-        standing.last()
-    } else {
-        standing.first()
+    let decayed = standing.iter().find(|backup| {
+        let content = world.network.memory.content();
+        let blob = backup.blob_name.as_deref();
+        blob.is_some_and(|blob| content.decayed.contains_key(blob))
+    });
+    let wanted = match dice.below(4) {
+        0 => standing.last(),
+        1 => standing.first(),
+        _ => decayed.or(standing.first()),
     };
     let Some(backup) = wanted else {
         return Ok(());
@@ -111,29 +137,33 @@ async fn restore(
     let Some(found) = installation.repositories.databases.get(database).await? else {
         return Ok(());
     };
-    let Ok(target_database) = format!("copy_{count}").parse() else {
-        return Ok(());
+    let id = JobId::derive(database, &format!("{reading:?}|{count}"));
+    let engine = found.value.engine_id;
+    let work = match reading {
+        Reading::Restore => {
+            let Ok(target_database) = format!("copy_{count}").parse() else {
+                return Ok(());
+            };
+            Work::Restore(RestoreWork {
+                backup_id: backup.id.clone(),
+                target_engine: engine,
+                target_database,
+                compare_with_source: false,
+            })
+        }
+        Reading::Verify => Work::Verify(VerifyWork {
+            backup_id: backup.id.clone(),
+            rehearse_on: (dice.below(3) == 0).then_some(engine),
+        }),
     };
-    let id = JobId::derive(database, &format!("restore|{count}"));
     let expiry = Expiry::new(installation.clone());
     let leased = expiry.lease_restore(database, &backup.id, &id).await;
     if let Err(error) = leased {
-        tracing::info!(%error, "the restore is refused");
+        tracing::info!(%error, "the wish is refused");
         return Ok(());
     }
-    let owner = JobOwner {
-        database_id: database.clone(),
-        database_label: found.value.label,
-        engine_type: backup.engine_type,
-    };
-    let work = Work::Restore(RestoreWork {
-        backup_id: backup.id.clone(),
-        target_engine: found.value.engine_id,
-        target_database,
-        compare_with_source: false,
-    });
     let now = installation.clock.now();
-    let job = Job::new(id, owner, work, Trigger::Manual, now);
+    let job = Job::new(id, backup.job_owner(), work, Trigger::Manual, now);
     installation.dispatcher.dispatch(job).await.map(drop)
 }
 
