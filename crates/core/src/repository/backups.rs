@@ -130,7 +130,8 @@ impl BackupRepository {
         ))
     }
 
-    /// Removes the line of a backup that was never made, in the version that was read.
+    /// Removes the line of a backup that was never made, in the version that was read, and counts
+    /// the history of its database anew.
     /// `PreconditionFailed` when it was changed since; then it stays.
     pub async fn remove(&self, line: &Versioned<Backup>) -> StorageResult<()> {
         let backup = &line.value;
@@ -142,6 +143,7 @@ impl BackupRepository {
             Err(error) if error.kind() != StorageErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        Box::pin(self.recount(&backup.database_id)).await?;
         let delete = TableOperation::Delete(key, Condition::Matches(line.version.clone()));
         match self.tables.write(&self.history.table, delete).await {
             Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(()),
