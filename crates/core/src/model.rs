@@ -59,6 +59,8 @@ pub use retention_state::{
 pub use role::{Grant, Grants, Role};
 pub use session::{Session, SessionLimits};
 pub use settings::AppSettings;
-pub use tally::{LatestFailure, Line, NeedsRecount, Streak, Tally, Turnout};
+pub use tally::{
+    Damage, DamagedBackup, FirstFailure, LatestFailure, Line, NeedsRecount, Streak, Tally, Turnout,
+};
 pub use tool::{ServerIdentity, ToolIdentity};
 pub use user::{Invitation, PageSize, PasswordHash, User};

@@ -194,6 +194,7 @@ pub(crate) fn shown(state: &RetentionState) -> (BackupStatus, BackupMarks) {
         Some(Finding::Verified { at }) => marks.verified_at = Some(*at),
         Some(Finding::Damaged { at, kind, reason }) => {
             status = BackupStatus::Damaged;
+            marks.damaged_since = Some(state.damaged_since.unwrap_or(*at));
             if *kind == DamageKind::VerificationFailed {
                 marks.verification_failed_at = Some(*at);
             }

@@ -121,6 +121,8 @@ pub struct BackupMarks {
     pub verified_at: Option<Timestamp>,
     /// When a verification last found it damaged.
     pub verification_failed_at: Option<Timestamp>,
+    /// Since when it is known to be damaged in the way that was last found.
+    pub damaged_since: Option<Timestamp>,
     /// When it is deleted, unless somebody objects.
     pub deletes_after: Option<Timestamp>,
     /// When its deletion began.

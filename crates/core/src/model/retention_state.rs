@@ -176,6 +176,8 @@ pub struct RetentionState {
     pub restores: Vec<RestoreLease>,
     /// What was last found of its data.
     pub finding: Option<Finding>,
+    /// Since when it is known to be damaged in the way that was last found.
+    pub damaged_since: Option<Timestamp>,
     /// How far its deletion is.
     pub fate: Fate,
 }
@@ -192,6 +194,7 @@ impl RetentionState {
             downloads_until: None,
             restores: Vec::new(),
             finding: None,
+            damaged_since: None,
             fate: Fate::Kept,
         }
     }
@@ -340,9 +343,20 @@ impl RetentionState {
         Ok(self)
     }
 
-    /// Notes what was found of its data; `None` forgets what was found before.
+    /// Notes what was found of its data; `None` forgets what was found before. Damage that is found
+    /// again is known since it was found first.
     #[must_use]
     pub fn found(mut self, finding: Option<Finding>) -> Self {
+        self.damaged_since = match (&self.finding, &finding) {
+            (
+                Some(Finding::Damaged {
+                    at, kind: known, ..
+                }),
+                Some(Finding::Damaged { kind, .. }),
+            ) if kind == known => self.damaged_since.or(Some(*at)),
+            (_, Some(Finding::Damaged { at, .. })) => Some(*at),
+            _ => None,
+        };
         self.finding = finding;
         self
     }

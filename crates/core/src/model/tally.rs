@@ -1,10 +1,17 @@
 //! What is known of a database's history in numbers, kept with each change of it so that nobody has
 //! to count. Pure.
 
+mod damage;
+mod streak;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use damage::{Damage, DamagedBackup};
+use streak::Outcome;
+pub use streak::{FirstFailure, LatestFailure, Streak};
 
 use super::{Backup, BackupStatus, DatabaseId, EngineType, Label};
 
@@ -46,28 +53,6 @@ impl Turnout {
     }
 }
 
-/// The newest failure that no backup followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LatestFailure {
-    /// Key of its line.
-    pub key: String,
-    /// When it failed.
-    pub at: Timestamp,
-    /// Why.
-    pub reason: String,
-}
-
-/// Failures, one after the other, since the newest backup.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Streak {
-    /// Key of the line of the newest backup that was made. Keys of newer lines are smaller.
-    pub good: Option<String>,
-    /// How many.
-    pub failures: u64,
-    /// The newest of them.
-    pub latest: Option<LatestFailure>,
-}
-
 /// The numbers of a database's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
@@ -95,14 +80,21 @@ pub struct Tally {
     pub days: BTreeMap<i64, Turnout>,
     /// Failures since the newest backup.
     pub streak: Streak,
+    /// Backups that are damaged.
+    pub damage: Damage,
     /// How often it was changed.
     pub revision: u64,
 }
 
-/// A streak that the tally alone cannot tell any more: it has to be counted from the lines.
+/// What the tally alone cannot tell any more: it has to be counted from the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct NeedsRecount(pub bool);
+pub struct NeedsRecount {
+    /// The failures since the newest backup.
+    pub streak: bool,
+    /// Which damaged backups are the newest.
+    pub damage: bool,
+}
 
 /// A line as it was counted, or is to be.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +121,7 @@ impl Tally {
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
             streak: Streak::default(),
+            damage: Damage::default(),
             revision: 0,
         }
     }
@@ -136,7 +129,7 @@ impl Tally {
     /// Counts the next older line of a history that is counted from its newest line on.
     pub fn count_older(&mut self, line: Line<'_>) {
         self.name(line);
-        self.add(line.backup);
+        self.add(line);
         if self.streak.good.is_none() {
             self.streak.see(line);
         }
@@ -145,11 +138,18 @@ impl Tally {
     /// Takes in that a line is written, in place of `before` where it stood already.
     pub fn change(&mut self, before: Option<&Backup>, after: Line<'_>) -> NeedsRecount {
         if let Some(before) = before {
-            self.subtract(before);
+            let key = after.key;
+            self.subtract(Line {
+                key,
+                backup: before,
+            });
         }
-        self.add(after.backup);
+        self.add(after);
         self.name(after);
-        self.streak.change(before.map(Outcome::of), after)
+        NeedsRecount {
+            streak: self.streak.change(before.map(Outcome::of), after),
+            damage: self.damage.lacks_names(),
+        }
     }
 
     fn name(&mut self, line: Line<'_>) {
@@ -160,7 +160,7 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, line: &Backup) {
+    fn add(&mut self, Line { key, backup: line }: Line<'_>) {
         let bytes = line.stored_bytes.unwrap_or(0);
         if line.status != BackupStatus::Deleted {
             self.standing += 1;
@@ -169,6 +169,10 @@ impl Tally {
         if line.status == BackupStatus::Completed {
             self.present += 1;
             self.present_bytes += bytes;
+        }
+        if line.status == BackupStatus::Damaged {
+            self.damage.count += 1;
+            self.damage.name(Line { key, backup: line });
         }
         let turnout = turnout(line);
         self.ever.add(turnout);
@@ -179,7 +183,7 @@ impl Tally {
         forget(&mut self.days, DAYS);
     }
 
-    fn subtract(&mut self, line: &Backup) {
+    fn subtract(&mut self, Line { key, backup: line }: Line<'_>) {
         let bytes = line.stored_bytes.unwrap_or(0);
         if line.status != BackupStatus::Deleted {
             self.standing = self.standing.saturating_sub(1);
@@ -188,6 +192,10 @@ impl Tally {
         if line.status == BackupStatus::Completed {
             self.present = self.present.saturating_sub(1);
             self.present_bytes = self.present_bytes.saturating_sub(bytes);
+        }
+        if line.status == BackupStatus::Damaged {
+            self.damage.count = self.damage.count.saturating_sub(1);
+            self.damage.newest.remove(key);
         }
         let turnout = turnout(line);
         self.ever.take(turnout);
@@ -239,83 +247,5 @@ fn stretch(line: &Backup) -> (i64, i64) {
 fn forget(stretches: &mut BTreeMap<i64, Turnout>, kept: i64) {
     if let Some(newest) = stretches.keys().next_back().copied() {
         *stretches = stretches.split_off(&(newest - kept));
-    }
-}
-
-/// How a line ended, as far as it matters to a streak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Completed,
-    Failed,
-    Other,
-}
-
-impl Outcome {
-    fn of(line: &Backup) -> Self {
-        match line.status {
-            status if status.was_completed() => Self::Completed,
-            BackupStatus::Failed | BackupStatus::Missed => Self::Failed,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl Streak {
-    /// Takes in the next older line.
-    pub fn see(&mut self, line: Line<'_>) {
-        match Outcome::of(line.backup) {
-            Outcome::Completed => self.good = Some(line.key.to_owned()),
-            Outcome::Failed => {
-                self.failures += 1;
-                self.latest.get_or_insert_with(|| LatestFailure::of(line));
-            }
-            Outcome::Other => {}
-        }
-    }
-
-    fn change(&mut self, before: Option<Outcome>, after: Line<'_>) -> NeedsRecount {
-        let before = before.unwrap_or(Outcome::Other);
-        let outcome = Outcome::of(after.backup);
-        let is_past = self.good.as_deref().is_some_and(|good| good <= after.key);
-        if is_past || (before, outcome) == (Outcome::Other, Outcome::Other) {
-            return NeedsRecount(false);
-        }
-        let latest = self.latest.as_ref().map(|latest| latest.key.as_str());
-        let is_newest = latest.is_none_or(|latest| after.key < latest);
-        match (before, outcome) {
-            (Outcome::Other, Outcome::Failed) => {
-                self.failures += 1;
-                if is_newest {
-                    self.latest = Some(LatestFailure::of(after));
-                }
-                NeedsRecount(false)
-            }
-            (Outcome::Failed, Outcome::Failed) => {
-                if latest == Some(after.key) {
-                    self.latest = Some(LatestFailure::of(after));
-                }
-                NeedsRecount(false)
-            }
-            (_, Outcome::Completed) if is_newest || latest == Some(after.key) => {
-                *self = Self {
-                    good: Some(after.key.to_owned()),
-                    ..Self::default()
-                };
-                NeedsRecount(false)
-            }
-            _ => NeedsRecount(true),
-        }
-    }
-}
-
-impl LatestFailure {
-    fn of(line: Line<'_>) -> Self {
-        let backup = line.backup;
-        let reason = backup.failure.as_ref().map_or("", |it| it.message.as_str());
-        Self {
-            key: line.key.to_owned(),
-            at: backup.completed_at.unwrap_or(backup.created_at),
-            reason: reason.chars().take(500).collect(),
-        }
     }
 }

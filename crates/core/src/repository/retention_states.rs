@@ -236,6 +236,7 @@ impl Row for RetentionState {
         if let Some(finding) = &self.finding {
             row.json("finding", finding);
         }
+        row.optional_instant("damaged_since", self.damaged_since);
     }
 
     fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
@@ -248,6 +249,7 @@ impl Row for RetentionState {
             downloads_until: row.optional_instant("downloads_until")?,
             restores: row.optional_json("restores")?.unwrap_or_default(),
             finding: row.optional_json("finding")?,
+            damaged_since: row.optional_instant("damaged_since")?,
             fate: row.json::<Fate>("fate_json")?,
         })
     }

@@ -2,7 +2,7 @@
 //! with them, and copied to table `backuptallies`, where all are read at once.
 
 use super::row::{Row, RowFault, RowReader, RowWriter};
-use crate::model::{EngineType, Label, Tally};
+use crate::model::{Damage, EngineType, Label, Tally};
 
 impl Row for Tally {
     fn row_key(&self) -> String {
@@ -22,6 +22,9 @@ impl Row for Tally {
         row.json("hours", &self.hours);
         row.json("days", &self.days);
         row.json("streak", &self.streak);
+        if self.damage != Damage::default() {
+            row.json("damage", &self.damage);
+        }
         row.size("revision", self.revision);
     }
 
@@ -40,6 +43,7 @@ impl Row for Tally {
             hours: row.json("hours")?,
             days: row.json("days")?,
             streak: row.json("streak")?,
+            damage: row.optional_json("damage")?.unwrap_or_default(),
             revision: size("revision")?,
         })
     }

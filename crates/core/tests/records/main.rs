@@ -4,5 +4,6 @@
 
 mod appending;
 mod tallies;
+mod tallies_mended;
 mod tampering;
 mod world;

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    Backup, BackupId, BackupMarks, BackupStatus, DatabaseId, EngineType, JobId, Tally, Trigger,
-    Turnout,
+    Backup, BackupId, BackupMarks, BackupStatus, Damage, DatabaseId, EngineType, JobId, Tally,
+    Trigger, Turnout,
 };
 use dilux_core::repository::{Recount, Repositories};
-use dilux_core::storage::{Condition, Entity, EntityKey, TableName, TableOperation, Value};
 use dilux_core::transfer::{Failure, FailureKind};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -20,16 +19,17 @@ const CASES: u32 = 48;
 
 /// One write of a line.
 #[derive(Debug, Clone)]
-struct Write {
-    database: usize,
+pub(crate) struct Write {
+    pub(crate) database: usize,
     /// Which job; its age follows from it.
-    job: i64,
-    epoch: u64,
-    status: BackupStatus,
+    pub(crate) job: i64,
+    pub(crate) epoch: u64,
+    pub(crate) status: BackupStatus,
     /// After how many operations the writer dies, and whether the last has its effect.
-    death: Option<(i64, bool)>,
+    pub(crate) death: Option<(i64, bool)>,
 }
 
+/// Writes by processes that may die.
 fn write() -> impl Strategy<Value = Write> {
     use BackupStatus::{Cancelled, Completed, Damaged, Deleted, Failed, InProgress, Missed};
     let status = prop_oneof![
@@ -56,7 +56,20 @@ fn write() -> impl Strategy<Value = Write> {
     )
 }
 
-fn database(number: usize) -> DatabaseId {
+/// Writes that damage most backups of one database, and find some whole again.
+fn damaging_write() -> impl Strategy<Value = Write> {
+    use BackupStatus::{Completed, Damaged, Deleted};
+    let status = prop_oneof![6 => Just(Damaged), 1 => Just(Completed), 1 => Just(Deleted)];
+    (0_i64..14, status).prop_map(|(job, status)| Write {
+        database: 0,
+        job,
+        epoch: 1,
+        status,
+        death: None,
+    })
+}
+
+pub(crate) fn database(number: usize) -> DatabaseId {
     format!("db-{number}").parse().unwrap()
 }
 
@@ -69,7 +82,7 @@ fn booked(job: i64) -> Timestamp {
     now - SignedDuration::from_mins(minutes[usize::try_from(job).unwrap()])
 }
 
-fn line(write: &Write) -> Backup {
+pub(crate) fn line(write: &Write) -> Backup {
     let database_id = database(write.database);
     let job_id = JobId::derive(&database_id, &write.job.to_string());
     let created_at = booked(write.job);
@@ -99,7 +112,10 @@ fn line(write: &Write) -> Backup {
         retry_count: 0,
         trigger: Trigger::Scheduler,
         tiers: Vec::new(),
-        marks: BackupMarks::default(),
+        marks: BackupMarks {
+            damaged_since: (write.status == BackupStatus::Damaged).then_some(created_at),
+            ..BackupMarks::default()
+        },
         epoch: write.epoch,
     }
 }
@@ -113,6 +129,9 @@ struct Numbers {
     turnouts: [Turnout; 5],
     failures: u64,
     latest: Option<(Timestamp, String)>,
+    first: Option<Timestamp>,
+    /// How many, and the newest of them.
+    damaged: (u64, Vec<BackupId>),
     label: Option<String>,
 }
 
@@ -134,6 +153,16 @@ fn numbers(tally: &Tally) -> Numbers {
             .latest
             .as_ref()
             .map(|latest| (latest.at, latest.reason.clone())),
+        first: tally.streak.first.as_ref().map(|first| first.at),
+        damaged: (
+            tally.damage.count,
+            tally
+                .damage
+                .newest
+                .values()
+                .map(|it| it.id.clone())
+                .collect(),
+        ),
         label: tally.label.as_ref().map(ToString::to_string),
     }
 }
@@ -185,8 +214,19 @@ async fn counted(repositories: &Repositories, database: &DatabaseId) -> Numbers 
             let reason = line.failure.as_ref().unwrap().message.clone();
             (line.completed_at.unwrap(), reason)
         }),
+        first: failures.last().map(|line| line.completed_at.unwrap()),
+        damaged: damaged(&lines),
         label: lines.first().map(|line| line.database_label.to_string()),
     }
+}
+
+fn damaged(lines: &[Backup]) -> (u64, Vec<BackupId>) {
+    let damaged = lines
+        .iter()
+        .filter(|line| line.status == BackupStatus::Damaged);
+    let newest = damaged.clone().take(Damage::MOST_NAMED);
+    let newest = newest.map(|line| line.id.clone()).collect();
+    (damaged.count() as u64, newest)
 }
 
 /// What the copies say.
@@ -197,7 +237,7 @@ async fn told(repositories: &Repositories) -> BTreeMap<DatabaseId, Numbers> {
         .collect()
 }
 
-async fn agree(world: &World) -> Result<(), TestCaseError> {
+pub(crate) async fn agree(world: &World) -> Result<(), TestCaseError> {
     let mut told = told(&world.repositories).await;
     for number in 0..2 {
         let id = database(number);
@@ -207,16 +247,42 @@ async fn agree(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-#[test]
-fn tallies_agree_with_a_count_of_the_lines_after_whatever_happened() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+fn runner(cases: u32) -> TestRunner {
     let config = Config {
-        cases: CASES,
+        cases,
         failure_persistence: None,
         ..Config::default()
     };
-    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner = TestRunner::new_with_rng(config, random);
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+#[test]
+fn the_newest_damaged_backups_are_named_and_the_others_counted() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let histories = prop::collection::vec(damaging_write(), 20..70);
+    let most = std::cell::Cell::new(0);
+    let outcome = runner(CASES / 4).run(&histories, |writes| {
+        runtime.block_on(async {
+            let world = World::new().await;
+            for write in &writes {
+                world.repositories.backups.put(&line(write)).await.unwrap();
+                agree(&world).await?;
+                let counted = counted(&world.repositories, &database(0)).await;
+                most.set(most.get().max(counted.damaged.0));
+            }
+            let recount = world.repositories.backups.recount(&database(0)).await;
+            prop_assert_eq!(recount.unwrap(), Recount::Right);
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+    assert!(most.get() > Damage::MOST_NAMED as u64, "{}", most.get());
+}
+
+#[test]
+fn tallies_agree_with_a_count_of_the_lines_after_whatever_happened() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut runner = runner(CASES);
     let histories = prop::collection::vec(write(), 1..30);
     let outcome = runner.run(&histories, |writes| {
         runtime.block_on(async {
@@ -291,38 +357,4 @@ async fn workers_that_write_at_the_same_time_lose_no_count() {
     }
     workers.join_all().await;
     agree(&world).await.unwrap();
-}
-
-#[tokio::test]
-async fn tallies_that_are_missing_or_damaged_are_mended_and_block_no_line() {
-    let world = World::new().await;
-    let write = |job| Write {
-        database: 0,
-        job,
-        epoch: 1,
-        status: BackupStatus::Completed,
-        death: None,
-    };
-    let backups = &world.repositories.backups;
-    for job in 0..5 {
-        backups.put(&line(&write(job))).await.unwrap();
-    }
-    let table = |name: &str| TableName::new(name).unwrap();
-    let tally = (table("backupindex"), EntityKey::new("db-0", "~tally"));
-    let copy = (table("backuptallies"), EntityKey::new("database", "db-0"));
-    for (table, key) in [&tally, &copy] {
-        let delete = TableOperation::Delete(key.clone(), Condition::Exists);
-        world.tables.write(table, delete).await.unwrap();
-        assert_eq!(
-            backups.recount(&database(0)).await.unwrap(),
-            Recount::Mended
-        );
-        agree(&world).await.unwrap();
-        let odd = Entity::new(key.clone()).with("ever", Value::String("?".to_owned()));
-        let damage = TableOperation::Replace(odd, Condition::None);
-        world.tables.write(table, damage).await.unwrap();
-        backups.put(&line(&write(6))).await.unwrap();
-        agree(&world).await.unwrap();
-    }
-    assert_eq!(backups.recount(&database(0)).await.unwrap(), Recount::Right);
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::{BackupRepository, WRITE_ATTEMPTS, entity, is_lost_race, lines_of};
-use crate::model::{Backup, BackupStatus, DatabaseId, Line, NeedsRecount, Streak, Tally};
+use crate::model::{Backup, BackupStatus, Damage, DatabaseId, Line, Streak, Tally};
 use crate::repository::collection::decode;
 use crate::repository::row::{Row as _, RowWriter};
 use crate::repository::rows::Rows;
@@ -84,8 +84,12 @@ impl BackupRepository {
             Some(tally) => tally,
             None => self.count(database).await?,
         };
-        if next.change(before, after) == NeedsRecount(true) {
+        let needs = next.change(before, after);
+        if needs.streak {
             self.recount_streak(&mut next, after).await?;
+        }
+        if needs.damage {
+            self.name_damage(&mut next, after).await?;
         }
         next.revision += 1;
         Ok(next)
@@ -125,9 +129,7 @@ impl BackupRepository {
             good: tally.streak.good.clone(),
             ..Streak::default()
         };
-        if after.backup.status.was_completed() {
-            streak.good = Some(after.key.to_owned());
-        }
+        streak.see(after);
         let mut filter = lines_of(&tally.database_id).and(failed);
         if let Some(good) = &streak.good {
             let newer = Value::String(good.clone());
@@ -149,6 +151,35 @@ impl BackupRepository {
             }
         }
         tally.streak = streak;
+        Ok(())
+    }
+
+    /// Names the newest damaged backups, with `after` as it is to be.
+    async fn name_damage(&self, tally: &mut Tally, after: Line<'_>) -> StorageResult<()> {
+        let damaged = Value::String(BackupStatus::Damaged.as_str().to_owned());
+        let query = Query {
+            filter: Some(lines_of(&tally.database_id).and(Filter::equal("status", damaged))),
+            ..Query::default()
+        };
+        tally.damage.newest.clear();
+        if after.backup.status == BackupStatus::Damaged {
+            tally.damage.name(after);
+        }
+        let mut rows = Rows::new(&*self.tables, &self.index, query);
+        let mut read = 0;
+        // One of them may be the line that is about to change.
+        while read <= Damage::MOST_NAMED
+            && let Some(row) = rows.next().await?
+        {
+            let Ok(line) = decode::<Backup>(&row) else {
+                continue;
+            };
+            read += 1;
+            let (key, backup) = (&row.entity.key.row, &line.value);
+            if key != after.key {
+                tally.damage.name(Line { key, backup });
+            }
+        }
         Ok(())
     }
 
