@@ -1,6 +1,7 @@
 //! The use cases: what the API does, free of HTTP. Each takes typed input and the caller, and
 //! answers with domain values or a core error.
 
+mod alerts;
 mod audit;
 mod audit_log;
 mod backups;
@@ -40,6 +41,7 @@ use dilux_core::{Error, Result};
 use dilux_drivers::Drivers;
 use tokio::sync::{Mutex, Semaphore};
 
+pub(crate) use alerts::{AlertView, AlertsView};
 pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
 pub(crate) use backups::{BackupPage, BackupView, Paging};
 pub(crate) use components::ComponentsView;

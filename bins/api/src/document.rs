@@ -56,6 +56,7 @@ const TAGS: &[(&str, &str)] = &[
         "retention",
         "Which backups stay, which go, and wishes about single ones",
     ),
+    ("alerts", "What somebody must act on"),
     ("access", "Who may do what"),
     ("audit", "Who did what"),
     ("system", "The service itself"),

@@ -12,7 +12,8 @@ pub(crate) enum Permission {
     OwnAccount,
     /// Dashboard, status, lists and details, without user names and secrets for viewers.
     View,
-    /// Trigger, cancel, retry and verify backups; pin and hold them; test stored connections.
+    /// Trigger, cancel, retry and verify backups; pin and hold them; test stored connections;
+    /// acknowledge alerts.
     RunBackups,
     /// Create, edit and delete databases and policies; discover and import databases.
     ManageDatabases,

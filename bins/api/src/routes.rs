@@ -2,6 +2,7 @@
 //! names the permission that it needs (see `permission`).
 
 mod access_requests;
+mod alerts;
 mod audit;
 mod auth;
 mod backups;
@@ -46,4 +47,5 @@ pub(crate) fn all() -> Routes {
         .merge(access_requests::routes())
         .merge(audit::routes())
         .merge(dashboard::routes())
+        .merge(alerts::routes())
 }

@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod access_request;
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod component;

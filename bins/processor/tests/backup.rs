@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dilux_core::alert::{AlertKind, find};
 use dilux_core::config::Settings;
 use dilux_core::expiry::{Expiry, Scope};
 use dilux_core::installation::Installation;
@@ -290,7 +291,8 @@ async fn spoil(world: &World, line: &Backup, change: impl FnOnce(&mut Vec<u8>)) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_12_truncated_or_corrupted_artefact_fails_verification_and_counts_no_more() {
+async fn a_12_truncated_or_corrupted_artefact_fails_verification_raises_an_alert_and_counts_no_more()
+ {
     let world = World::new().await;
     let mut backups = Vec::new();
     for number in 0..3 {
@@ -327,9 +329,19 @@ async fn a_12_truncated_or_corrupted_artefact_fails_verification_and_counts_no_m
         assert_eq!(shown.status, BackupStatus::Damaged);
         assert!(shown.marks.verification_failed_at.is_some());
         assert_eq!(shown.marks.sentence.as_ref(), Some(&failure.message));
-        let alerts = alerts_of(&world, &job.id).await;
-        assert_eq!(alerts, std::slice::from_ref(&failure.message));
+        let audited = audited(&world, &job.id).await;
+        assert_eq!(audited, std::slice::from_ref(&failure.message));
     }
+    let now = world.installation.clock.now();
+    let alerts = find(&world.installation, now).await.unwrap().alerts;
+    let of_damage = alerts
+        .iter()
+        .filter(|it| it.kind == AlertKind::BackupDamaged);
+    let mut named: Vec<&str> = of_damage.map(|it| it.subject.id.as_str()).collect();
+    let mut damaged = [corrupted.id.as_str(), truncated.id.as_str()];
+    named.sort_unstable();
+    damaged.sort_unstable();
+    assert_eq!(named, damaged, "an alert each");
     let expiry = Expiry::new(world.installation.clone());
     let scope = Scope::Database(world.database.clone());
     let preview = expiry.preview(&scope, None).await.unwrap().remove(0);
@@ -341,7 +353,7 @@ async fn a_12_truncated_or_corrupted_artefact_fails_verification_and_counts_no_m
 }
 
 /// What the audit log says of failed verifications by this job.
-async fn alerts_of(world: &World, job: &JobId) -> Vec<String> {
+async fn audited(world: &World, job: &JobId) -> Vec<String> {
     let tables = &world.installation.storage.tables;
     let text = |text: &str| Value::String(text.to_owned());
     let filter = Filter::equal("action", text("verification_failed"))

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod alert;
 pub mod catalog;
 pub mod clock;
 pub mod component;

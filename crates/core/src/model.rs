@@ -35,7 +35,7 @@ pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use engine::{Engine, MaxJobs};
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
 pub use id::{
-    AccessRequestId, ApiTokenId, AuditId, BackupId, ComponentId, DatabaseId, DeadLetterId,
+    AccessRequestId, AlertId, ApiTokenId, AuditId, BackupId, ComponentId, DatabaseId, DeadLetterId,
     EngineId, InvalidId, JobId, PolicyId, SessionId, UserId, WorkerId,
 };
 pub use job::{

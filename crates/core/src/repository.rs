@@ -4,6 +4,7 @@
 //! them. Key layouts serve access paths; nothing scans a table to answer a page.
 
 mod access_requests;
+mod acknowledgements;
 mod api_tokens;
 mod audit;
 mod backups;
@@ -49,11 +50,12 @@ pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
 pub use users::{Departures, UserRepository};
 
+use crate::alert::Acknowledgement;
 use crate::component::Component;
 use crate::model::{
-    AccessRequest, AccessRequestId, ApiToken, ApiTokenId, BackupPolicy, ComponentId, Database,
-    DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId, Removal,
-    Session, SessionId,
+    AccessRequest, AccessRequestId, AlertId, ApiToken, ApiTokenId, BackupPolicy, ComponentId,
+    Database, DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId,
+    Removal, Session, SessionId,
 };
 use crate::random::SharedRandom;
 use crate::secret::SecretStore;
@@ -83,6 +85,8 @@ pub struct Repositories {
     pub states: Collection<DatabaseState, DatabaseId>,
     /// Dead letters by id.
     pub dead_letters: Collection<DeadLetter, DeadLetterId>,
+    /// Acknowledgements of alerts, by alert.
+    pub acknowledgements: Collection<Acknowledgement, AlertId>,
     /// Removals under way, by engine.
     pub removals: Collection<Removal, EngineId>,
     /// Users.
@@ -140,6 +144,11 @@ impl Repositories {
             policies: Collection::new(tables.clone(), fixed("backuppolicies"), "backup_policy"),
             states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
             dead_letters: Collection::new(tables.clone(), fixed("deadletters"), "dead_letter"),
+            acknowledgements: Collection::new(
+                tables.clone(),
+                fixed("alertacknowledgements"),
+                "alert",
+            ),
             removals: Collection::new(tables.clone(), fixed("removals"), "engine"),
             users: UserRepository::new(tables.clone(), fixed("users")),
             sessions: Collection::new(tables.clone(), fixed("sessions"), "session"),
@@ -194,6 +203,7 @@ impl Repositories {
             self.policies.table(),
             self.states.table(),
             self.dead_letters.table(),
+            self.acknowledgements.table(),
             self.removals.table(),
             self.api_tokens.table(),
             self.users.table(),

@@ -1,7 +1,11 @@
 //! Recovery point objective: how old the newest good backup of a database may be, and how it
 //! stands. Pure, from a small row and the policy, so it holds also while the scheduler is dead.
 
+mod rules;
+
 use jiff::{SignedDuration, Timestamp};
+
+pub use rules::Rules;
 
 use crate::model::{BackupPolicy, Database, DatabaseState, HourlyInterval, Tier, TierSchedule};
 

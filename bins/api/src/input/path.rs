@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use dilux_core::Error;
 use dilux_core::model::{
-    AccessRequestId, ApiTokenId, BackupId, DatabaseId, DeadLetterId, EngineId, JobId, PolicyId,
-    UserId,
+    AccessRequestId, AlertId, ApiTokenId, BackupId, DatabaseId, DeadLetterId, EngineId, JobId,
+    PolicyId, UserId,
 };
 
 use crate::problem::{Answer, Problem, Refusal};
@@ -20,6 +20,9 @@ pub(crate) trait Named: FromStr + Send {
 
 impl Named for AccessRequestId {
     const WHAT: &'static str = "Access request";
+}
+impl Named for AlertId {
+    const WHAT: &'static str = "Alert";
 }
 impl Named for UserId {
     const WHAT: &'static str = "User";

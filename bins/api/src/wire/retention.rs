@@ -12,7 +12,7 @@ use crate::input::{Fields, FromFields};
 /// Longest note.
 const NOTE_LIMIT: usize = 1000;
 
-/// Why a backup is to be kept.
+/// Why somebody wishes it so: that a backup is kept, that an alert is known.
 #[derive(Debug, ToSchema)]
 pub(crate) struct Wish {
     /// Why, for those who read it later; at most 1000 characters.

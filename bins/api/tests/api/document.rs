@@ -98,6 +98,9 @@ const ROUTES: &[&str] = &[
     "GET /api/system-status",
     "GET /api/storage-stats",
     "GET /api/backup-alerts",
+    "GET /api/alerts",
+    "GET /api/alerts/{alert_id}",
+    "POST /api/alerts/{alert_id}/acknowledge",
     "GET /api/databases/{database_id}/backup-stats",
 ];
 

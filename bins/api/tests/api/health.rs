@@ -22,7 +22,7 @@ async fn look(world: &World) {
 }
 
 /// Writes down that a timer ran now.
-async fn ran(world: &World, timer: Timer, next: &str) -> TimerState {
+pub(crate) async fn ran(world: &World, timer: Timer, next: &str) -> TimerState {
     let now = world.installation.clock.now();
     let run = TimerRun {
         slot: now,

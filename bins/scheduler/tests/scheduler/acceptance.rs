@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use dilux_core::model::{Job, JobId, JobState, Tier, TierSchedule, Timing};
+use dilux_core::alert::{Alert, AlertKind, Severity, find};
+use dilux_core::model::{Backup, Job, JobId, JobState, Tier, TierSchedule, Timing};
 use dilux_core::storage::{Condition, Entity, EntityKey, TableName, TableOperation, Value};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::{at, id, is_completed, own, slot, tiers, world_at};
+use crate::world::{World, at, id, is_completed, own, slot, tiers, world_at};
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
@@ -81,29 +82,53 @@ fn ids(jobs: &[Job]) -> Vec<JobId> {
     jobs.iter().map(|job| job.id.clone()).collect()
 }
 
-#[tokio::test]
-async fn a_03_a_database_that_is_dead_for_a_day_sees_at_most_thirty_attempts() {
-    let world = world_at("2026-03-04T00:00:00Z").await;
-    world.add("dead", own("production-critical"), true).await;
-    world.add("alive", own("production-critical"), true).await;
-    world.tick().await;
-    world.work(|_| true).await;
-    let step = SignedDuration::from_secs(30);
-    let is_alive = |job: &Job| job.database_id.as_str() == "alive";
-    let mut attempts = Vec::new();
-    let mut next_tick = world.installation.clock.now();
-    while world.installation.clock.now() < at("2026-03-05T00:00:00Z") {
-        world.clock.advance(step);
-        if world.installation.clock.now() >= next_tick {
-            world.tick().await;
-            next_tick += QUARTER;
+/// Notes attempts as the workers do.
+async fn keep_books(world: &World, attempts: &[Job]) {
+    let repositories = &world.installation.repositories;
+    let now = world.installation.clock.now();
+    for job in attempts {
+        let line = Backup::of_job(job);
+        let noted = repositories.states.change(&job.database_id, |state| {
+            if is_completed(job) {
+                state.succeed(&line.id, now);
+            } else {
+                state.fail(now, "nobody is there");
+            }
+        });
+        noted.await.unwrap();
+        if job.is_terminal() {
+            repositories.backups.put(&line).await.unwrap();
         }
-        attempts.extend(world.work(is_alive).await);
     }
-    let (alive, dead): (Vec<Job>, Vec<Job>) = attempts.into_iter().partition(is_alive);
-    assert!(dead.len() <= 30, "{} attempts", dead.len());
-    assert!(dead.len() >= 15, "it is not given up: {}", dead.len());
-    assert_eq!(alive.iter().filter(|job| is_completed(job)).count(), 24);
+}
+
+async fn told(world: &World) -> Vec<Alert> {
+    let now = world.installation.clock.now();
+    let found = find(&world.installation, now).await.unwrap();
+    assert_eq!(found.damaged, []);
+    found.alerts
+}
+
+/// From the first backup that failed on, there is the same one alert at each look, and none about
+/// another database.
+#[track_caller]
+fn one_alert_about(looks: &[Vec<Alert>], database: &str) {
+    let quiet = looks.iter().take_while(|alerts| alerts.is_empty()).count();
+    assert!(quiet < 12, "nothing for {quiet} quarters of an hour");
+    let (first, last) = (&looks[quiet][0], &looks[looks.len() - 1][0]);
+    for alerts in &looks[quiet..] {
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert_eq!(alerts[0].kind, AlertKind::BackupFailing);
+        assert_eq!(alerts[0].subject.id, database);
+        assert_eq!((&alerts[0].id, alerts[0].since), (&first.id, first.since));
+    }
+    assert_eq!(first.severity, Severity::Warning);
+    assert_eq!(last.severity, Severity::Critical, "a day without a backup");
+    assert!(first.count < last.count, "it counts");
+}
+
+/// Each hour of the day in which "dead" was dead has a job, or stands in the list of missed slots.
+async fn every_hour_was_tried_or_missed(world: &World) {
     let missed: u64 = world
         .misses("dead")
         .await
@@ -128,9 +153,42 @@ async fn a_03_a_database_that_is_dead_for_a_day_sees_at_most_thirty_attempts() {
         25,
         "every slot was tried or recorded as missed"
     );
+}
+
+#[tokio::test]
+async fn a_03_a_database_that_is_dead_for_a_day_sees_at_most_thirty_attempts_and_is_one_alert() {
+    let world = world_at("2026-03-04T00:00:00Z").await;
+    world.add("dead", own("production-critical"), true).await;
+    world.add("alive", own("production-critical"), true).await;
+    world.tick().await;
+    keep_books(&world, &world.work(|_| true).await).await;
+    let mut alerts = Vec::new();
+    let step = SignedDuration::from_secs(30);
+    let is_alive = |job: &Job| job.database_id.as_str() == "alive";
+    let mut attempts = Vec::new();
+    let mut next_tick = world.installation.clock.now();
+    while world.installation.clock.now() < at("2026-03-05T00:00:00Z") {
+        world.clock.advance(step);
+        if world.installation.clock.now() >= next_tick {
+            world.tick().await;
+            next_tick += QUARTER;
+            alerts.push(told(&world).await);
+        }
+        let tried = world.work(is_alive).await;
+        keep_books(&world, &tried).await;
+        attempts.extend(tried);
+    }
+    one_alert_about(&alerts, "dead");
+    let (alive, dead): (Vec<Job>, Vec<Job>) = attempts.into_iter().partition(is_alive);
+    assert!(dead.len() <= 30, "{} attempts", dead.len());
+    assert!(dead.len() >= 15, "it is not given up: {}", dead.len());
+    assert_eq!(alive.iter().filter(|job| is_completed(job)).count(), 24);
+    every_hour_was_tried_or_missed(&world).await;
     world.clock.advance(SignedDuration::from_hours(2));
     world.tick().await;
     let recovered = world.work(|_| true).await;
+    keep_books(&world, &recovered).await;
+    assert_eq!(told(&world).await, [], "a success ends it");
     assert!(recovered.iter().any(|job| job.database_id == id("dead")));
     assert!(
         world

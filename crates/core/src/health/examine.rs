@@ -11,12 +11,9 @@ use super::{
 };
 use crate::error::Result;
 use crate::installation::Installation;
-use crate::model::{
-    BackupPolicy, BackupStatus, Database, DatabaseState, Engine, EngineId, Job, JobState, PolicyId,
-};
+use crate::model::{BackupStatus, Database, DatabaseState, Job, JobState};
 use crate::repository::{DamagedRow, Listing, Versioned};
-use crate::rpo::{RpoState, rpo};
-use crate::schedule::DEFAULT_POLICY;
+use crate::rpo::{RpoState, Rules, rpo};
 use crate::storage::StorageResult;
 use crate::timer::{Timer, TimerState};
 
@@ -49,23 +46,6 @@ pub async fn examine(installation: &Installation) -> Result<HealthReport> {
     facts.concerns.append(&mut look.at_risk);
     facts.concerns.truncate(MOST_NAMED);
     Ok(HealthReport::new(now, facts))
-}
-
-/// What databases are judged by.
-struct Rules {
-    engines: HashMap<EngineId, Engine>,
-    policies: HashMap<PolicyId, BackupPolicy>,
-    default: Option<BackupPolicy>,
-}
-
-impl Rules {
-    fn policy_of(&self, database: &Database) -> Option<&BackupPolicy> {
-        let engine = self.engines.get(&database.engine_id);
-        database
-            .policy_named(engine)
-            .and_then(|id| self.policies.get(id))
-            .or(self.default.as_ref())
-    }
 }
 
 /// A look under way.
@@ -104,17 +84,7 @@ impl Look<'_> {
         self.note_damage("policy", &policies.damaged);
         let engines = engines.items.into_iter().map(|row| row.value);
         let policies = policies.items.into_iter().map(|row| row.value);
-        let policies: HashMap<PolicyId, BackupPolicy> =
-            policies.map(|row| (row.id.clone(), row)).collect();
-        let default = policies
-            .values()
-            .find(|policy| policy.id.as_str() == DEFAULT_POLICY)
-            .cloned();
-        Ok(Rules {
-            engines: engines.map(|row| (row.id.clone(), row)).collect(),
-            policies,
-            default,
-        })
+        Ok(Rules::new(engines, policies))
     }
 
     async fn at_databases(&mut self) -> StorageResult<()> {

@@ -149,6 +149,8 @@ wire_enum!(
         TokenCreated = "token_created",
         /// An API token was revoked.
         TokenDeleted = "token_deleted",
+        /// Somebody took note of an alert.
+        AlertAcknowledged = "alert_acknowledged",
     }
 );
 
@@ -171,6 +173,8 @@ wire_enum!(
         AccessRequest = "access_request",
         /// An API token.
         Token = "token",
+        /// An alert.
+        Alert = "alert",
     }
 );
 

@@ -126,6 +126,10 @@ id_type!(
     /// Id of a dead letter: a hash of its text.
     DeadLetterId
 );
+id_type!(
+    /// Id of an alert: a hash of what it tells of, which thing, and since what.
+    AlertId
+);
 random_id_type!(
     /// Id of a policy: a slug made of its first name, a UUID where that leaves nothing.
     PolicyId
@@ -176,6 +180,21 @@ impl DeadLetterId {
     /// The id of the letter with this text.
     pub fn of_text(text: &str) -> Self {
         Self(hash_text(&[b"dead letter|", text.as_bytes()]))
+    }
+}
+
+impl AlertId {
+    /// The id of the alert that tells of `kind`, about `subject`, since `onset`. None of the three
+    /// may contain a `|`.
+    pub fn derive(kind: &str, subject: &str, onset: &str) -> Self {
+        Self(hash_text(&[
+            b"alert|",
+            kind.as_bytes(),
+            b"|",
+            subject.as_bytes(),
+            b"|",
+            onset.as_bytes(),
+        ]))
     }
 }
 

@@ -1,13 +1,27 @@
 //! The acceptance scenarios that concern retention.
 
+use dilux_core::alert::{Alert, AlertKind, find};
 use dilux_core::clock::Clock as _;
-use dilux_core::model::{BackupStatus, DamageKind, Finding, Tier};
+use dilux_core::model::{BackupId, BackupStatus, DamageKind, Finding, Manifest, Tier};
 use dilux_core::storage::{BlobName, ContainerName, PutOptions};
 
 use crate::world::{World, line};
 
+fn id_of(manifest: &Manifest) -> String {
+    BackupId::from(&manifest.job_id).to_string()
+}
+
+/// The alerts of damaged backups.
+async fn damage_alerts(world: &World) -> Vec<Alert> {
+    let found = find(&world.installation, world.clock.now()).await.unwrap();
+    assert_eq!(found.damaged, []);
+    let mut alerts = found.alerts;
+    alerts.retain(|alert| alert.kind == AlertKind::BackupDamaged);
+    alerts
+}
+
 #[tokio::test]
-async fn a_12_truncated_or_corrupted_artefact_is_not_counted_by_retention() {
+async fn a_12_truncated_or_corrupted_artefact_raises_an_alert_and_is_not_counted_by_retention() {
     let world = World::new().await;
     let mut backups = Vec::new();
     for days_ago in 0..9 {
@@ -36,6 +50,11 @@ async fn a_12_truncated_or_corrupted_artefact_is_not_counted_by_retention() {
 
     let report = world.run().await;
     assert_eq!((report.damaged, report.tombstoned, report.kept), (1, 0, 9));
+    let alerts = damage_alerts(&world).await;
+    let named: Vec<&str> = alerts.iter().map(|it| it.subject.id.as_str()).collect();
+    let damaged: Vec<String> = backups[..2].iter().map(id_of).collect();
+    assert_eq!(named.len(), 2, "one alert each");
+    assert!(damaged.iter().all(|id| named.contains(&id.as_str())));
     for damaged in &backups[..2] {
         let shown = world.line(damaged).await;
         assert_eq!(shown.status, BackupStatus::Damaged);
@@ -47,6 +66,24 @@ async fn a_12_truncated_or_corrupted_artefact_is_not_counted_by_retention() {
         0,
         "seven good ones, seven places"
     );
+    // Looked at again, it is the same damage and the same alert.
+    let again = Finding::Damaged {
+        at: world.clock.now(),
+        kind: DamageKind::VerificationFailed,
+        reason: "its hash is another than the manifest's".to_owned(),
+    };
+    let shown = world.line(&backups[1]).await;
+    let expiry = world.expiry();
+    expiry.note_verification(&shown, &again).await.unwrap();
+    assert_eq!(damage_alerts(&world).await, alerts);
+    // Found whole, it is no damage any more.
+    let whole = Finding::Verified {
+        at: world.clock.now(),
+    };
+    expiry.note_verification(&shown, &whole).await.unwrap();
+    let left = damage_alerts(&world).await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].subject.id, damaged[0]);
 }
 
 #[tokio::test]
