@@ -2,14 +2,14 @@
 //! asked for restore it into a database that is dropped again. What it found stays with the backup.
 
 use dilux_core::Error;
+use dilux_core::crash;
 use dilux_core::expiry::Expiry;
 use dilux_core::model::{
     AuditAction, Backup, DamageKind, DatabaseName, EngineId, Finding, Job, Manifest, Stage,
     VerifyWork,
 };
-use dilux_core::random::hex_text;
 use dilux_core::transfer::{Failure, FailureKind};
-use dilux_drivers::RestorePlan;
+use dilux_drivers::{REHEARSAL_PREFIX, RestorePlan};
 use jiff::Timestamp;
 
 use crate::Processor;
@@ -17,6 +17,9 @@ use crate::backup::refuse_endless;
 use crate::bookkeeping::storage_failure;
 use crate::claim::Claim;
 use crate::keeper::Activity;
+
+/// Attempts whose databases an attempt looks for: each before it did so too.
+const MOST_LEFT: u64 = 8;
 
 impl Processor {
     pub(crate) async fn verify(
@@ -38,10 +41,12 @@ impl Processor {
                     .verify(&manifest.data, &activity.control)
                     .await
             }
-            Some(engine) => self.rehearse(engine, &manifest, activity).await,
+            Some(engine) => self.rehearse(job, engine, &manifest, activity).await,
         };
+        crash::point("after-verification-read");
         if let Some(finding) = finding(&outcome, began_at, self.installation.clock.now()) {
             self.note_finding(&manifest, &finding).await?;
+            crash::point("after-finding-shown");
         }
         outcome?;
         let now = self.installation.clock.now();
@@ -53,21 +58,30 @@ impl Processor {
                 Ok(done)
             })
             .await?;
+        crash::point("after-verification-completed");
         self.audit(&job, AuditAction::BackupVerified, None).await;
         Ok(())
     }
 
-    /// Restores the backup into a database of its own, which is dropped again.
+    /// Restores the backup into a database of its own, which is dropped again, as is what earlier
+    /// attempts left that were interrupted.
     async fn rehearse(
         &self,
+        job: &Job,
         engine: &EngineId,
         manifest: &Manifest,
         activity: &Activity,
     ) -> Result<(), Failure> {
         let driver = self.drivers.for_engine(manifest.engine_type)?;
         let target = self.restore_target(engine, manifest).await?;
+        for epoch in job.epoch.saturating_sub(MOST_LEFT).max(1)..job.epoch {
+            let left = rehearsal_name(job, epoch)?;
+            activity
+                .unless_stopped(driver.drop_rehearsal(&target, &left))
+                .await?;
+        }
         let plan = RestorePlan {
-            database: self.rehearsal_name()?,
+            database: rehearsal_name(job, job.epoch)?,
             traits: manifest.traits.clone(),
             server: manifest.server.clone(),
             tool: manifest.tool.clone(),
@@ -76,18 +90,10 @@ impl Processor {
         let sink = activity
             .unless_stopped(driver.restore(&target, &plan))
             .await?;
+        crash::point("after-rehearsal-created");
         self.pipeline
             .restore(&manifest.data, sink, &activity.control)
             .await
-    }
-
-    /// A name that no attempt before this one had, and that says what the database is for.
-    fn rehearsal_name(&self) -> Result<DatabaseName, Failure> {
-        let name = format!("dilux_verify_{}", hex_text(&*self.installation.random, 8));
-        name.parse()
-            .map_err(|error: dilux_core::model::InvalidName| {
-                Failure::new(FailureKind::Internal, error.to_string())
-            })
     }
 
     async fn note_finding(&self, manifest: &Manifest, finding: &Finding) -> Result<(), Failure> {
@@ -105,6 +111,18 @@ impl Processor {
             Failure::new(kind, error.to_string())
         })
     }
+}
+
+/// The database of one attempt. A later attempt knows what an earlier one may have left, and an
+/// earlier one that wakes up drops no other than its own.
+fn rehearsal_name(job: &Job, epoch: u64) -> Result<DatabaseName, Failure> {
+    let id = job.id.as_str();
+    let hash = id.rsplit('.').next().unwrap_or(id);
+    format!("{REHEARSAL_PREFIX}{hash}_{epoch}").parse().map_err(
+        |error: dilux_core::model::InvalidName| {
+            Failure::new(FailureKind::Internal, error.to_string())
+        },
+    )
 }
 
 /// What the outcome of a look from `began_at` to `ended_at` says of the backup; nothing when the

@@ -8,7 +8,7 @@ use dilux_core::model::{
     Credentials, DatabaseName, DatabaseTraits, EngineType, Fingerprint, Host, Port, ServerIdentity,
     ToolIdentity,
 };
-use dilux_core::transfer::{DumpSource, Failure, RestoreSink};
+use dilux_core::transfer::{DumpSource, Failure, FailureKind, RestoreSink};
 
 /// How the connection to a server is protected.
 #[derive(
@@ -88,6 +88,19 @@ impl std::fmt::Debug for RunningDump {
     }
 }
 
+/// How the names of databases begin that are made for a rehearsal, and for nothing else.
+pub const REHEARSAL_PREFIX: &str = "dilux_verify_";
+
+/// Fails unless the name is that of a rehearsal's database.
+pub(crate) fn require_rehearsal(database: &DatabaseName) -> Result<(), Failure> {
+    if database.as_str().starts_with(REHEARSAL_PREFIX) {
+        return Ok(());
+    }
+    let message =
+        format!("a database whose name does not begin with {REHEARSAL_PREFIX} is not dropped");
+    Err(Failure::new(FailureKind::Internal, message))
+}
+
 /// What to restore into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestorePlan {
@@ -140,6 +153,11 @@ pub trait Driver: Send + Sync {
         target: &Target,
         plan: &RestorePlan,
     ) -> Result<Box<dyn RestoreSink>, Failure>;
+
+    /// Drops a database that an interrupted rehearsal left behind; nothing when there is none.
+    /// Refused for a name that is not a rehearsal's.
+    async fn drop_rehearsal(&self, target: &Target, database: &DatabaseName)
+    -> Result<(), Failure>;
 
     /// Reads the whole database and boils it down, from one snapshot where the engine has them.
     async fn fingerprint(

@@ -14,7 +14,9 @@ mod process;
 mod restore;
 mod tools;
 
-pub use driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, TlsMode};
+pub use driver::{
+    DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, RestorePlan, RunningDump, Target, TlsMode,
+};
 pub use drivers::{DriverSettings, Drivers};
 pub use process::Deadlines;
 pub use tools::{ToolReport, ToolSearch, Tools};

@@ -19,7 +19,9 @@ use async_trait::async_trait;
 use dilux_core::model::{DatabaseName, EngineType, Fingerprint, ServerIdentity};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
-use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use crate::driver::{
+    DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, require_rehearsal,
+};
 use crate::drivers::DriverSettings;
 use crate::tools::{Family, Tools};
 use session::Session;
@@ -94,6 +96,15 @@ impl Driver for MySqlDriver {
         plan: &RestorePlan,
     ) -> Result<Box<dyn RestoreSink>, Failure> {
         restore::start(self, target, plan).await
+    }
+
+    async fn drop_rehearsal(
+        &self,
+        target: &Target,
+        database: &DatabaseName,
+    ) -> Result<(), Failure> {
+        require_rehearsal(database)?;
+        create::drop_if_there(&self.session(target), database).await
     }
 
     async fn fingerprint(

@@ -16,7 +16,9 @@ use dilux_core::model::{DatabaseName, EngineType, Fingerprint, ServerIdentity};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 use serde::Deserialize;
 
-use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use crate::driver::{
+    DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, require_rehearsal,
+};
 use crate::drivers::DriverSettings;
 use crate::tools::{Tools, Version};
 use session::Session;
@@ -138,6 +140,15 @@ impl Driver for PostgreSqlDriver {
         plan: &RestorePlan,
     ) -> Result<Box<dyn RestoreSink>, Failure> {
         restore::start(self, target, plan).await
+    }
+
+    async fn drop_rehearsal(
+        &self,
+        target: &Target,
+        database: &DatabaseName,
+    ) -> Result<(), Failure> {
+        require_rehearsal(database)?;
+        create::drop_if_there(&self.session(target), database).await
     }
 
     async fn fingerprint(

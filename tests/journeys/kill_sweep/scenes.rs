@@ -5,6 +5,7 @@ mod asked;
 mod catalogue;
 mod planned;
 mod removed;
+mod verified;
 mod worked;
 
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(crate) enum Scene {
     Misses,
     /// A processor restores.
     Restores,
+    /// A processor verifies.
+    Verifications,
     /// A processor finds messages that name no job.
     Letters,
     /// The API gives dead letters another chance.
@@ -46,7 +49,7 @@ pub(crate) enum Scene {
 }
 
 impl Scene {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Backups,
         Self::Bookings,
         Self::Cancellations,
@@ -55,6 +58,7 @@ impl Scene {
         Self::GivenBack,
         Self::Misses,
         Self::Restores,
+        Self::Verifications,
         Self::Letters,
         Self::Requeues,
         Self::Removals,
@@ -75,6 +79,13 @@ impl Scene {
                 "after-restore-created",
                 "after-restore-written",
                 "after-restore-completed",
+            ],
+            Self::Verifications => &[
+                "after-rehearsal-created",
+                "after-verification-read",
+                "after-finding-stored",
+                "after-finding-shown",
+                "after-verification-completed",
             ],
             Self::Letters => &["after-dead-letter"],
             Self::Requeues => &["after-requeue"],
@@ -104,6 +115,7 @@ impl Scene {
             Self::GivenBack => worked::given_back(&stage).await,
             Self::Misses => worked::misses(&stage).await,
             Self::Restores => worked::restores(&stage).await,
+            Self::Verifications => verified::verifications(&stage).await,
             Self::Letters => worked::letters(&stage).await,
             Self::Requeues => asked::requeues(&mut stage).await,
             Self::Removals => removed::removals(&mut stage).await,

@@ -42,6 +42,11 @@ impl Copies {
             .is_some_and(|copy| copy.is_being_written)
     }
 
+    /// Drops it where it is there.
+    pub(crate) fn drop_database(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
     /// Makes an empty one. `false` when there is one of this name.
     fn create(&self, name: &str) -> bool {
         let mut copies = self.lock();

@@ -238,6 +238,12 @@ impl Driver for SimulatedDriver {
         Ok(Box::new(restore))
     }
 
+    async fn drop_rehearsal(&self, _: &Target, database: &DatabaseName) -> Result<(), Failure> {
+        self.process.step().await;
+        self.sources.copies.drop_database(database.as_str());
+        Ok(())
+    }
+
     async fn fingerprint(&self, _: &Target, _: &DatabaseName) -> Result<Fingerprint, Failure> {
         Err(unknown("fingerprints"))
     }

@@ -121,6 +121,10 @@ impl Driver for PlayedDriver {
         Err(not_played())
     }
 
+    async fn drop_rehearsal(&self, _: &Target, _: &DatabaseName) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn fingerprint(&self, _: &Target, _: &DatabaseName) -> Result<Fingerprint, Failure> {
         Err(not_played())
     }

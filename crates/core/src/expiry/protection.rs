@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::findings::shown;
 use super::{Expiry, is_lost_race, or_untouched};
+use crate::crash;
 use crate::error::{Error, Result};
 use crate::model::{
     Backup, BackupId, DatabaseId, Finding, JobId, Mark, RestoreLease, RetentionRefusal,
@@ -100,7 +101,10 @@ impl Expiry {
             }
             Ok(state.found(Some(finding.clone())))
         };
-        self.change_and_show(backup, note).await
+        require_committed(backup)?;
+        let state = self.change(&backup.database_id, &backup.id, note).await?;
+        crash::point("after-finding-stored");
+        self.show_state(backup, &state).await
     }
 
     /// Keeps a backup's data until `until` for somebody who downloads it. Refused once its deletion

@@ -59,6 +59,16 @@ impl NewDatabase for MySqlDatabase {
     }
 }
 
+/// Drops a database by its name, whoever still works in it.
+pub(super) async fn drop_if_there(
+    session: &Session<'_>,
+    name: &DatabaseName,
+) -> Result<(), Failure> {
+    end_sessions(session, name).await.ok();
+    let statement = format!("DROP DATABASE IF EXISTS {};\n", identifier(name.as_str()));
+    session.rows(None, &statement).await.map(drop)
+}
+
 /// Ends what still works in the database: the session of a killed client lives on until the
 /// server looks at its connection, and holds locks till then.
 async fn end_sessions(session: &Session<'_>, name: &DatabaseName) -> Result<(), Failure> {

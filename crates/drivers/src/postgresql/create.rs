@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::PostgreSqlDriver;
 use super::dump::SETTING;
-use super::session::{identifier, literal};
+use super::session::{Session, identifier, literal};
 use crate::created::{Created, NewDatabase, exists};
 use crate::driver::Target;
 
@@ -106,6 +106,21 @@ impl NewDatabase for PostgreSqlDatabase {
             .await
             .map(|_nothing| ())
     }
+}
+
+/// Drops a database by its name, whoever still works in it.
+pub(super) async fn drop_if_there(
+    session: &Session<'_>,
+    name: &DatabaseName,
+) -> Result<(), Failure> {
+    let name = literal(name.as_str());
+    let script = format!(
+        "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE datname = {name} \\gexec\n"
+    );
+    session
+        .maintenance_rows::<serde_json::Value>(&script)
+        .await
+        .map(|_nothing| ())
 }
 
 fn create_statement(name: &DatabaseName, traits: &DatabaseTraits) -> String {
