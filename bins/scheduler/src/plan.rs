@@ -7,7 +7,7 @@
 use dilux_core::model::{
     BackupWork, Database, Engine, Job, JobId, JobOwner, JobState, Tier, Trigger, Work,
 };
-use dilux_core::repository::{Listing, ScheduleState, Versioned};
+use dilux_core::repository::{ClaimedJob, Listing, ScheduleState, Versioned};
 use dilux_core::schedule::{
     MissedSlots, Outlook, Plan, PlannedJob, Situation, SlotOutcome, TierState, plan,
 };
@@ -98,7 +98,11 @@ impl Scheduler {
         for planned in jobs {
             for (job, tiers, is_new) in self.book(subject, planned).await? {
                 count += usize::from(is_new);
-                booked.push((job, tiers));
+                booked.push(ClaimedJob {
+                    claimed: planned.id.clone(),
+                    job,
+                    tiers,
+                });
             }
         }
         if !booked.is_empty() || !missed.is_empty() {

@@ -45,7 +45,7 @@ pub use jobs::{Booking, JobRepository};
 pub use keys::{day_of, inverted_ticks};
 pub use places::PlaceRepository;
 pub use retention_states::RetentionStateRepository;
-pub use schedule_state::{Miss, ScheduleState, ScheduleStateRepository};
+pub use schedule_state::{ClaimedJob, Miss, ScheduleState, ScheduleStateRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor};
 pub use users::{Departures, UserRepository};

@@ -1,10 +1,10 @@
 //! Ticks: what is booked, and what stops nobody else.
 
-use dilux_core::model::{PolicySource, Tier};
+use dilux_core::model::{HourlyInterval, Job, PolicySource, Tier, TierRule, TierSchedule};
 use dilux_core::storage::{Condition, Entity, EntityKey, TableName, TableOperation, Value};
 use jiff::SignedDuration;
 
-use crate::world::{own, tiers, world};
+use crate::world::{at, own, slot, tiers, world, world_with};
 
 #[tokio::test]
 async fn a_new_database_owes_one_backup_that_serves_all_tiers_and_ticks_do_not_double_it() {
@@ -57,6 +57,46 @@ async fn a_slot_before_the_next_tick_is_booked_ahead_for_its_minute() {
     let jobs = world.jobs().await;
     assert_eq!(jobs[0].not_before, "2026-03-04T11:00:00Z".parse().unwrap());
     assert_eq!(tiers(&jobs[0]), [Tier::Hourly]);
+}
+
+#[tokio::test]
+async fn a_retry_and_the_next_slot_that_one_tick_books_are_told_apart() {
+    let settings = [
+        ("DILUX_TICK_SECONDS", "3600"),
+        ("DILUX_RETRY_ATTEMPTS", "1"),
+    ];
+    let world = world_with("2026-03-04T13:30:00Z", &settings).await;
+    world
+        .add_policy("often", |policy| {
+            let keep = policy.rules[0].keep;
+            let every = HourlyInterval::new(2).unwrap();
+            let at = "16:00".parse().unwrap();
+            policy.rules = [TierSchedule::Hourly { every }, TierSchedule::Daily { at }]
+                .map(|schedule| TierRule { schedule, keep })
+                .to_vec();
+        })
+        .await;
+    world.add("db-1", own("often"), true).await;
+    world.tick().await;
+    world.work(|_| true).await;
+    world.tick().await;
+    world.clock.advance(SignedDuration::from_mins(30));
+    assert_eq!(world.work(|_| false).await.len(), 1, "the slot of 14:00");
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.tick().await.booked, 2, "its retry, and 16:00");
+    assert_eq!(world.work(|_| false).await.len(), 1, "the retry");
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.work(|_| true).await.len(), 1, "16:00");
+    world.clock.advance(SignedDuration::from_mins(30));
+    world.tick().await;
+    let slot_of_16 = at("2026-03-04T16:00:00Z");
+    let jobs = world.jobs().await;
+    let served: Vec<&Job> = jobs.iter().filter(|job| slot(job) == slot_of_16).collect();
+    assert_eq!(served.len(), 1, "{served:#?}");
+    for state in world.states("db-1").await {
+        assert_eq!(state.satisfied_slot, Some(slot_of_16), "{state:?}");
+        assert_eq!(state.failures, 0, "{state:?}");
+    }
 }
 
 #[tokio::test]

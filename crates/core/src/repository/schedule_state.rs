@@ -12,7 +12,7 @@ pub use row::{Miss, ScheduleState};
 
 use super::collection::{Listing, Versioned, list_rows};
 use super::row::{Row, RowWriter};
-use crate::model::{DatabaseId, Job, Tier, Work};
+use crate::model::{DatabaseId, Job, JobId, Tier, Work};
 use crate::schedule::{MissedSlots, SlotOutcome, TierState};
 use crate::storage::{
     Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageErrorKind,
@@ -28,6 +28,17 @@ pub struct ScheduleStateRepository {
     tables: Arc<dyn TableStore>,
     table: TableName,
     misses: TableName,
+}
+
+/// A job that was booked for claimed slots.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedJob {
+    /// The job as the claim names it.
+    pub claimed: JobId,
+    /// The job as it stands; another than the claimed one, when that serves other tiers.
+    pub job: Job,
+    /// The tiers that it serves.
+    pub tiers: Vec<Tier>,
 }
 
 impl ScheduleStateRepository {
@@ -132,26 +143,23 @@ impl ScheduleStateRepository {
             .await
     }
 
-    /// Notes that claimed slots are booked: by these jobs, each for the tiers beside it, as they
-    /// stand; and that the slots given up are recorded.
-    pub async fn confirm(
-        &self,
-        database: &DatabaseId,
-        jobs: &[(Job, Vec<Tier>)],
-    ) -> StorageResult<()> {
+    /// Notes that claimed slots are booked, and that the slots given up are recorded. A tier may
+    /// have two jobs among `booked`, the retry of a slot and the next slot; it waits for the one
+    /// that it claimed last.
+    pub async fn confirm(&self, database: &DatabaseId, booked: &[ClaimedJob]) -> StorageResult<()> {
         self.change(database, |state| {
             let before = state.clone();
             state.unrecorded.clear();
-            let booked = jobs.iter().find(|(_, tiers)| tiers.contains(&state.tier));
-            if let Some((job, _)) = booked
-                && state.outcome == SlotOutcome::Claimed
+            if state.outcome == SlotOutcome::Claimed
+                && let Some(mine) = &mut state.job
+                && let Some(booking) = booked.iter().find(|booking| {
+                    booking.claimed == mine.id && booking.tiers.contains(&state.tier)
+                })
             {
-                if let Some(mine) = &mut state.job {
-                    mine.id = job.id.clone();
-                }
+                mine.id = booking.job.id.clone();
                 state.outcome = SlotOutcome::Booked;
                 // It may be over already, when a scheduler that died had booked it.
-                state.settle(job);
+                state.settle(&booking.job);
             }
             *state != before
         })
