@@ -52,7 +52,7 @@ impl Service {
         variables: &BTreeMap<String, String>,
         home: &Path,
     ) -> Result<Self> {
-        let log = (0_u32..)
+        let log = (0..1_000_000_u32)
             .map(|number| home.join(format!("{name}-{number}.log")))
             .find(|path| !path.exists())
             .context("name the log")?;
