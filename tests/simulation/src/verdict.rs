@@ -1,5 +1,6 @@
 //! The rules that hold at the end, when everything had time to settle.
 
+mod alerts;
 mod points;
 pub(crate) mod rebuild;
 mod restores;
@@ -53,6 +54,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 pub(crate) fn violations(content: &Content, facts: &Facts<'_>) -> Vec<String> {
     let mut found = Vec::new();
     jobs(content, facts, &mut found);
+    alerts::check(content, facts, &mut found);
     manifests(content, facts, &mut found);
     restores::check(content, facts, &mut found);
     points::check(content, facts, &mut found);
