@@ -7,16 +7,16 @@ use std::num::NonZeroUsize;
 use dilux_simulation::campaign::Campaign;
 use dilux_simulation::{Defect, run};
 
-/// Seeds of the slice, about two minutes of two cores. `scripts/prove fault-schedules` runs many
+/// Seeds of the slice, some ten minutes of two cores. `scripts/prove fault-schedules` runs many
 /// more.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 /// The first of them.
 const FIRST: u64 = 1_001;
 /// Seeds within which any defect must show.
 const PATIENCE: u64 = 12;
 
 #[test]
-fn hundreds_of_schedules_of_faults_break_no_rule() -> anyhow::Result<()> {
+fn thousands_of_schedules_of_faults_break_no_rule() -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let campaign = Campaign {
         from: FIRST,
