@@ -90,8 +90,8 @@ impl Expiry {
         database: Option<&Database>,
     ) -> Result<Holdings> {
         let mut manifests = Vec::new();
-        for name in self.manifest_names(id).await? {
-            if let Some(manifest) = self.read_manifest(&name).await? {
+        for blob in self.manifest_blobs(id).await? {
+            if let Some(manifest) = self.read_manifest(&blob).await? {
                 manifests.push(manifest);
             }
         }
@@ -142,25 +142,21 @@ impl Expiry {
         })
     }
 
-    /// The names of a database's manifests.
-    pub(super) async fn manifest_names(&self, id: &DatabaseId) -> StorageResult<Vec<BlobName>> {
+    /// The blobs of a database's manifests.
+    pub(super) async fn manifest_blobs(&self, id: &DatabaseId) -> StorageResult<Vec<BlobEntry>> {
         let container = &self.installation.settings.container;
-        let blobs = self
-            .blobs_under(container, &format!("{MANIFESTS}{id}/"))
-            .await?;
-        Ok(blobs.into_iter().map(|blob| blob.name).collect())
+        self.blobs_under(container, &format!("{MANIFESTS}{id}/"))
+            .await
     }
 
     /// Reads a manifest; `None` when it went in the meantime.
-    async fn read_manifest(&self, name: &BlobName) -> Result<Option<Manifest>> {
+    async fn read_manifest(&self, blob: &BlobEntry) -> Result<Option<Manifest>> {
         let (blobs, container) = (
             &self.installation.storage.blobs,
             &self.installation.settings.container,
         );
-        let Some(properties) = blobs.properties(container, name).await? else {
-            return Ok(None);
-        };
-        let range = 0..properties.size.min(MANIFEST_LIMIT);
+        let name = &blob.name;
+        let range = 0..blob.size.min(MANIFEST_LIMIT);
         let bytes = match blobs.read(container, name, range, None).await {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == StorageErrorKind::NotFound => return Ok(None),

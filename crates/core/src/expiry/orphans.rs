@@ -10,7 +10,7 @@ use super::holdings::{Data, Holdings};
 use super::run::Run;
 use crate::error::Result;
 use crate::model::{BackupId, Fate};
-use crate::storage::{BlobName, ContainerName, StorageErrorKind};
+use crate::storage::{BlobEntry, BlobName, ContainerName, StorageErrorKind};
 
 /// Metadata that every commit of ours leaves on its data.
 const OUR_METADATA: [&str; 2] = ["epoch", "storedsha256"];
@@ -50,7 +50,7 @@ impl Expiry {
             return Ok(());
         }
         let known: HashSet<&BackupId> = holdings.backups.iter().map(|one| &one.id).collect();
-        for name in self.manifest_names(&holdings.database_id).await? {
+        for BlobEntry { name, .. } in self.manifest_blobs(&holdings.database_id).await? {
             if !known.iter().any(|id| is_manifest_of(&name, id)) {
                 // A manifest appeared while we looked; whose data it names is seen next time.
                 return Ok(());
