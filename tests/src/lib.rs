@@ -1,6 +1,7 @@
 //! The harness of the journeys: services as processes, stores to run them on, and the API as a
 //! user calls it.
 
+mod canary;
 mod client;
 mod disk;
 mod invariants;
@@ -10,7 +11,9 @@ mod servers;
 mod service;
 mod store;
 mod tables;
+mod watch;
 
+pub use canary::{CANARY, Searcher};
 pub use client::{Client, text};
 pub use disk::SmallDisk;
 pub use invariants::Holdings;
@@ -20,3 +23,4 @@ pub use servers::Sample;
 pub use service::{Service, binary, signal};
 pub use store::{Home, StoreKind};
 pub use tables::{Rows, audited, lose, rows};
+pub use watch::{RecordingTools, Seen, Watch};

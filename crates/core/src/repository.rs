@@ -195,8 +195,8 @@ impl Repositories {
         }
     }
 
-    /// Makes sure that every table exists. Called once at start, never on the way.
-    pub async fn create_tables(&self) -> StorageResult<()> {
+    /// Names of all tables.
+    pub fn table_names(&self) -> Vec<&TableName> {
         let tables = [
             self.engines.table(),
             self.databases.table(),
@@ -222,7 +222,12 @@ impl Repositories {
             .chain(self.audit.tables())
             .chain(self.schedule.tables())
             .chain([self.settings.table(), self.retention.table()]);
-        for table in tables.into_iter().chain(others) {
+        tables.into_iter().chain(others).collect()
+    }
+
+    /// Makes sure that every table exists. Called once at start, never on the way.
+    pub async fn create_tables(&self) -> StorageResult<()> {
+        for table in self.table_names() {
             self.tables.create_table(table).await?;
         }
         Ok(())
