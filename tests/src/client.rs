@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// Longest wait for a job to end.
@@ -37,6 +37,22 @@ impl Client {
         sent.is_ok_and(|answer| answer.status() == StatusCode::OK)
     }
 
+    /// Sends a request and gives the answer as it came.
+    pub async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.http.request(method, url).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await;
+        answer.with_context(|| format!("call {path}"))
+    }
+
     /// Sends a request and gives status and body.
     pub async fn call(
         &self,
@@ -44,15 +60,7 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value)> {
-        let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method, url).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request
-            .send()
-            .await
-            .with_context(|| format!("call {path}"))?;
+        let answer = self.answer(method, path, body).await?;
         let status = answer.status();
         let text = answer.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

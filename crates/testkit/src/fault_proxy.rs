@@ -1,5 +1,5 @@
 //! An HTTP proxy in front of Azurite that knows the operations of the three services, and lets
-//! one call of one of them fail in a chosen way.
+//! one call of one of them fail in a chosen way, or all calls from one on.
 
 mod forward;
 mod operation;
@@ -54,6 +54,10 @@ enum Upstream {
 #[derive(Debug, Default)]
 struct State {
     armed: Option<(String, Fault)>,
+    /// The call at which the store goes down.
+    last_straw: Option<String>,
+    /// How many calls have failed since it went down.
+    refused: Option<usize>,
     hits: usize,
     seen: BTreeSet<String>,
 }
@@ -63,6 +67,22 @@ impl State {
     fn meet(&mut self, operation: &str) -> Option<Fault> {
         if !self.seen.contains(operation) {
             self.seen.insert(operation.to_owned());
+        }
+        if let Some(refused) = &mut self.refused {
+            *refused += 1;
+            return Some(if *refused % 2 == 0 {
+                Fault::Reset
+            } else {
+                Fault::Status(503)
+            });
+        }
+        if self
+            .last_straw
+            .take_if(|wanted| wanted == operation)
+            .is_some()
+        {
+            self.refused = Some(1);
+            return Some(Fault::Reset);
         }
         let (_, fault) = self.armed.take_if(|(wanted, _)| wanted == operation)?;
         self.hits += 1;
@@ -122,7 +142,28 @@ impl FaultProxy {
         self.state().armed.take().is_some()
     }
 
-    /// How many calls have failed so far.
+    /// Goes down now: every call of every service fails, until [`Self::come_back`].
+    pub fn go_down(&self) {
+        self.state().refused = Some(0);
+    }
+
+    /// Goes down with the next call of `operation`.
+    pub fn go_down_at(&self, operation: &str) {
+        self.state().last_straw = Some(operation.to_owned());
+    }
+
+    /// How many calls have failed since it went down; nothing while it is up.
+    pub fn refused(&self) -> Option<usize> {
+        self.state().refused
+    }
+
+    /// Ends what [`Self::go_down`] and [`Self::go_down_at`] began.
+    pub fn come_back(&self) {
+        let mut state = self.state();
+        (state.refused, state.last_straw) = (None, None);
+    }
+
+    /// How many calls armed with a fault have failed so far.
     pub fn hits(&self) -> usize {
         self.state().hits
     }

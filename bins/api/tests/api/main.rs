@@ -24,6 +24,7 @@ mod health;
 mod jobs;
 mod jobs_watched;
 mod odd_input;
+mod outages;
 mod policies;
 mod policies_refused;
 mod policies_removed;

@@ -5,6 +5,8 @@
 //! operation and fault; `scripts/prove single-faults` takes them all.
 #![cfg(test)]
 
+mod outages;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
