@@ -36,6 +36,7 @@ fn target(sample: &Sample) -> Target {
             password: SecretValue::new(password),
         },
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     }
 }
 

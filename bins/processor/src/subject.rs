@@ -62,5 +62,6 @@ fn target(engine: &Engine, credentials: dilux_core::model::Credentials) -> Targe
         port: engine.port,
         credentials,
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     }
 }

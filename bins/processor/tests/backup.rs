@@ -390,6 +390,7 @@ async fn a_verification_may_restore_into_a_database_that_it_drops_again() {
         port: world.server.port(),
         credentials: world.server.credentials(),
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     };
     let left = driver.discover(&target).await.unwrap();
     let left: Vec<&str> = left.iter().map(|found| found.name.as_str()).collect();

@@ -14,6 +14,7 @@ pub use variable::{VARIABLES, Variable};
 
 use crate::dispatch::JobLimits;
 use crate::model::{Email, RetryRule, SessionLimits, TimeOfDay};
+use crate::network::AllowedNetworks;
 use crate::secret::SecretValue;
 use crate::storage::{ContainerName, QueueName, TableName};
 use crate::timer::{Timer, TimerRule};
@@ -170,6 +171,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Deadlines of dumps and restores.
     pub deadlines: DeadlineSettings,
+    /// Networks that database servers may be in.
+    pub allowed_networks: AllowedNetworks,
     /// Directories, colons between, in which alone client tools are looked for; empty means the
     /// usual places.
     pub tool_path: String,

@@ -17,6 +17,7 @@ pub mod expiry;
 pub mod health;
 pub mod installation;
 pub mod model;
+pub mod network;
 pub mod random;
 pub mod recount;
 pub mod repository;

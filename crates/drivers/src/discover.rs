@@ -22,6 +22,7 @@ impl Drivers {
         };
         let driver_settings = DriverSettings {
             deadlines,
+            networks: settings.allowed_networks.clone(),
             ..DriverSettings::default()
         };
         Self::new(Tools::discover(&search).await, &driver_settings)

@@ -1,6 +1,7 @@
 //! The port of an engine type: what every driver does, whether it spawns a tool or speaks the
 //! protocol itself.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,6 +41,9 @@ pub struct Target {
     pub credentials: Credentials,
     /// Protection of the connection.
     pub tls: TlsMode,
+    /// Addresses of the host, resolved and judged; empty until the guard of the drivers has done
+    /// so. A driver connects to these alone.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A server that answered.

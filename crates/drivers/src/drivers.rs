@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use dilux_core::component::{Component, FoundTool};
 use dilux_core::model::EngineType;
+use dilux_core::network::AllowedNetworks;
 use dilux_core::transfer::{Failure, FailureKind};
 
 use crate::driver::Driver;
+use crate::guard::{Guarded, Resolver, SystemResolver};
 use crate::mysql::MySqlDriver;
 use crate::postgresql::PostgreSqlDriver;
 use crate::process::Deadlines;
@@ -20,6 +22,10 @@ pub struct DriverSettings {
     pub deadlines: Deadlines,
     /// Certificates of the authorities that may sign a server's certificate, in PEM.
     pub authorities: PathBuf,
+    /// Networks that servers may be in.
+    pub networks: AllowedNetworks,
+    /// What finds the addresses of hosts.
+    pub resolver: Arc<dyn Resolver>,
 }
 
 impl Default for DriverSettings {
@@ -27,6 +33,8 @@ impl Default for DriverSettings {
         Self {
             deadlines: Deadlines::default(),
             authorities: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+            networks: AllowedNetworks::default(),
+            resolver: Arc::new(SystemResolver),
         }
     }
 }
@@ -39,17 +47,21 @@ pub struct Drivers {
 }
 
 impl Drivers {
-    /// The drivers over these tools.
+    /// The drivers over these tools, each behind the guard.
     pub fn new(tools: Tools, settings: &DriverSettings) -> Self {
         let tools = Arc::new(tools);
-        let drivers: Vec<Arc<dyn Driver>> = vec![
+        let drivers: [Arc<dyn Driver>; 2] = [
             Arc::new(MySqlDriver::new(Arc::clone(&tools), settings.clone())),
             Arc::new(PostgreSqlDriver::new(Arc::clone(&tools), settings.clone())),
         ];
-        Self { drivers, tools }
+        let guarded = |driver| Arc::new(Guarded::new(driver, settings)) as Arc<dyn Driver>;
+        Self {
+            drivers: drivers.into_iter().map(guarded).collect(),
+            tools,
+        }
     }
 
-    /// Just these drivers, for programs that bring their own.
+    /// Just these drivers, without the guard, for programs that bring their own.
     pub fn of(drivers: Vec<Arc<dyn Driver>>, tools: Tools) -> Self {
         Self {
             drivers,

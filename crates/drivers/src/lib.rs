@@ -8,6 +8,7 @@ mod discover;
 mod driver;
 mod drivers;
 mod explain;
+mod guard;
 mod mysql;
 mod postgresql;
 mod process;
@@ -18,5 +19,6 @@ pub use driver::{
     DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, RestorePlan, RunningDump, Target, TlsMode,
 };
 pub use drivers::{DriverSettings, Drivers};
+pub use guard::{Resolver, SystemResolver};
 pub use process::Deadlines;
 pub use tools::{ToolReport, ToolSearch, Tools};

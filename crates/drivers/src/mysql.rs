@@ -8,6 +8,7 @@ mod dump;
 mod fingerprint;
 mod header;
 mod options;
+mod reach;
 mod restore;
 mod session;
 mod words;
@@ -39,6 +40,10 @@ impl MySqlDriver {
         Self { tools, settings }
     }
 
+    async fn narrowed(&self, target: &Target) -> Target {
+        reach::narrowed(target, self.settings.deadlines.connect).await
+    }
+
     fn session<'a>(&'a self, target: &'a Target) -> Session<'a> {
         Session {
             tools: &self.tools,
@@ -63,7 +68,8 @@ impl Driver for MySqlDriver {
         database: Option<&DatabaseName>,
     ) -> Result<Probe, Failure> {
         let started = Instant::now();
-        let server = server_identity(&self.session(target), database).await?;
+        let target = self.narrowed(target).await;
+        let server = server_identity(&self.session(&target), database).await?;
         Ok(Probe {
             server,
             latency: started.elapsed(),
@@ -72,7 +78,8 @@ impl Driver for MySqlDriver {
 
     async fn discover(&self, target: &Target) -> Result<Vec<DiscoveredDatabase>, Failure> {
         let query = "SELECT schema_name FROM information_schema.schemata ORDER BY schema_name;\n";
-        let rows = self.session(target).rows(None, query).await?;
+        let target = self.narrowed(target).await;
+        let rows = self.session(&target).rows(None, query).await?;
         rows.into_iter()
             .flatten()
             .map(|name| {
@@ -87,7 +94,8 @@ impl Driver for MySqlDriver {
     }
 
     async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
-        dump::start(&self.session(target), database).await
+        let target = self.narrowed(target).await;
+        dump::start(&self.session(&target), database).await
     }
 
     async fn restore(
@@ -95,7 +103,7 @@ impl Driver for MySqlDriver {
         target: &Target,
         plan: &RestorePlan,
     ) -> Result<Box<dyn RestoreSink>, Failure> {
-        restore::start(self, target, plan).await
+        restore::start(self, &self.narrowed(target).await, plan).await
     }
 
     async fn drop_rehearsal(
@@ -104,7 +112,8 @@ impl Driver for MySqlDriver {
         database: &DatabaseName,
     ) -> Result<(), Failure> {
         require_rehearsal(database)?;
-        create::drop_if_there(&self.session(target), database).await
+        let target = self.narrowed(target).await;
+        create::drop_if_there(&self.session(&target), database).await
     }
 
     async fn fingerprint(
@@ -112,7 +121,8 @@ impl Driver for MySqlDriver {
         target: &Target,
         database: &DatabaseName,
     ) -> Result<Fingerprint, Failure> {
-        fingerprint::take(&self.session(target), database).await
+        let target = self.narrowed(target).await;
+        fingerprint::take(&self.session(&target), database).await
     }
 }
 

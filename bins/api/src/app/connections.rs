@@ -98,6 +98,7 @@ impl Application {
                     port: form.port,
                     credentials: credentials.clone(),
                     tls: TlsMode::default(),
+                    addresses: Vec::new(),
                 }
             }
             FormCredentials::OfEngine(id) => {
@@ -196,6 +197,7 @@ pub(super) fn target(engine: &Engine, credentials: Credentials) -> Target {
         port: engine.port,
         credentials,
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     }
 }
 

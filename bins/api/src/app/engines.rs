@@ -197,6 +197,7 @@ impl Application {
         new: NewEngine,
         caller: &Caller,
     ) -> Result<Versioned<Engine>> {
+        self.require_allowed_host(&new.host)?;
         let id = EngineId::random(&*self.installation.random);
         let secret = match &new.password {
             None => None,
@@ -226,6 +227,17 @@ impl Application {
         };
         engine.discovery_enabled = is_discoverable(&engine);
         undo.insert_engine(engine).await
+    }
+
+    /// Fails when `host` is an address that no server may have. Names are judged with each connection.
+    pub(super) fn require_allowed_host(&self, host: &Host) -> Result<()> {
+        let text = host.as_str();
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        let Ok(address) = bare.parse() else {
+            return Ok(());
+        };
+        let judged = self.installation.settings.allowed_networks.judge(address);
+        judged.map_err(|refusal| Error::invalid("host", format!("is an address {refusal}")))
     }
 
     /// Fails on `field` unless the policy exists.

@@ -23,6 +23,7 @@ mod faults;
 mod health;
 mod jobs;
 mod jobs_watched;
+mod networks;
 mod odd_input;
 mod outages;
 mod policies;

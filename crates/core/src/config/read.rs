@@ -15,7 +15,8 @@ use super::{
     WorkerSettings,
 };
 use crate::dispatch::JobLimits;
-use crate::model::{Email, RetryRule, SessionLimits};
+use crate::model::{Email, InvalidName, RetryRule, SessionLimits};
+use crate::network::AllowedNetworks;
 use crate::storage::{ContainerName, QueueName, StorageResult, TableName};
 
 /// One variable that cannot be used.
@@ -145,6 +146,7 @@ pub(super) fn settings(
     let limits = limits(&mut reader, &worker);
     let deadlines = deadlines(&mut reader);
     let log_format = log_format(&mut reader);
+    let allowed_networks = allowed_networks(&mut reader);
     let tool_path = reader.optional("DILUX_TOOL_PATH").unwrap_or_default();
     let log_level = reader
         .optional("LOG_LEVEL")
@@ -177,6 +179,7 @@ pub(super) fn settings(
         retention,
         worker,
         deadlines,
+        allowed_networks,
         tool_path,
         log_level,
         log_format,
@@ -324,6 +327,15 @@ fn retry(reader: &mut Reader<'_>) -> RetryRule {
         attempts,
         first_wait: first_wait.try_into().unwrap_or(SignedDuration::MAX),
     }
+}
+
+fn allowed_networks(reader: &mut Reader<'_>) -> AllowedNetworks {
+    let text = reader.optional("DILUX_ALLOWED_NETWORKS");
+    let parsed = text.map_or_else(|| Ok(AllowedNetworks::default()), |text| text.parse());
+    parsed.unwrap_or_else(|error: InvalidName| {
+        reader.problem("DILUX_ALLOWED_NETWORKS", error.to_string());
+        AllowedNetworks::default()
+    })
 }
 
 fn log_format(reader: &mut Reader<'_>) -> LogFormat {

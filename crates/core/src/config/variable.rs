@@ -230,6 +230,13 @@ pub const VARIABLES: &[Variable] = &[
         "Longest run of a dump or restore.",
     ),
     variable(
+        "DILUX_ALLOWED_NETWORKS",
+        "public,private,loopback",
+        "Networks that database servers may be in: `public`, `private`, `loopback`, and networks \
+         such as `10.1.0.0/16`, with commas between. Link-local and multicast addresses and those \
+         of the platform itself, its metadata service first, are never connected to.",
+    ),
+    variable(
         "DILUX_TOOL_PATH",
         "",
         "Directories, separated by `:`, in which alone client tools are looked for. When not set: \

@@ -13,6 +13,7 @@ use super::words::WORDS;
 use crate::driver::{Target, TlsMode};
 use crate::drivers::DriverSettings;
 use crate::explain::Place;
+use crate::guard::bare;
 use crate::process::{Invocation, ToolEnd, capture};
 use crate::tools::{Family, Tool, Tools};
 
@@ -155,10 +156,7 @@ impl Session<'_> {
 /// An options file with the way to the server.
 fn options_file(target: &Target) -> Result<SecretValue, Failure> {
     let Target {
-        host,
-        port,
-        credentials,
-        ..
+        port, credentials, ..
     } = target;
     let password = credentials.password.expose();
     if password.contains('\0') || password.len() > LONGEST_OPTION / 2 {
@@ -167,14 +165,25 @@ fn options_file(target: &Target) -> Result<SecretValue, Failure> {
             "the password is too long or contains a NUL character, which the client tools cannot take; choose another",
         ));
     }
-    let host = host.as_str().trim_start_matches('[').trim_end_matches(']');
+    let host = host_for_tools(target);
     // By TCP always: the tools take the name localhost for a socket file.
     Ok(SecretValue::new(format!(
         "[client]\nprotocol=tcp\nhost={}\nport={port}\nuser={}\npassword={}\n",
-        option_value(host),
+        option_value(&host),
         option_value(credentials.username.as_str()),
         option_value(password),
     )))
+}
+
+/// The tools have no option for an address beside a name. Where they look at a certificate they need
+/// the name, and the certificate tells them that they talk to the right server; else they get the
+/// address.
+fn host_for_tools(target: &Target) -> String {
+    let is_verified = matches!(target.tls, TlsMode::VerifyAuthority | TlsMode::VerifyFull);
+    match target.addresses.first() {
+        Some(address) if !is_verified => address.to_string(),
+        _ => bare(&target.host).to_owned(),
+    }
 }
 
 /// A value as options files quote it.

@@ -11,6 +11,7 @@ use super::words::WORDS;
 use crate::driver::{Target, TlsMode};
 use crate::drivers::DriverSettings;
 use crate::explain::Place;
+use crate::guard::bare;
 use crate::process::{Invocation, ToolEnd, capture};
 use crate::tools::{Purpose, Tool, Tools};
 
@@ -62,6 +63,7 @@ impl Session<'_> {
             port,
             credentials,
             tls,
+            addresses,
         } = self.target;
         let mode = match tls {
             TlsMode::Disabled => "disable",
@@ -70,11 +72,13 @@ impl Session<'_> {
             TlsMode::VerifyAuthority => "verify-ca",
             TlsMode::VerifyFull => "verify-full",
         };
-        let host = host.as_str().trim_start_matches('[').trim_end_matches(']');
+        // A host for each address: libpq tries one after the other, and checks certificates against
+        // the name.
+        let hosts = vec![bare(host); addresses.len().max(1)].join(",");
         let connect = self.settings.deadlines.connect.as_secs().max(2);
         let invocation = invocation
             .redacting(&credentials.password)
-            .variable("PGHOST", host)
+            .variable("PGHOST", hosts)
             .variable("PGPORT", port.to_string())
             .variable("PGUSER", credentials.username.as_str())
             .variable("PGDATABASE", database)
@@ -82,6 +86,12 @@ impl Session<'_> {
             .variable("PGCONNECT_TIMEOUT", connect.to_string())
             .variable("PGAPPNAME", "dilux")
             .secret_variable("PGPASSFILE", &password_file(&credentials.password)?)?;
+        let invocation = if addresses.is_empty() {
+            invocation
+        } else {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            invocation.variable("PGHOSTADDR", addresses.join(","))
+        };
         // Where it is set, even a mode that does not verify does.
         Ok(match tls {
             TlsMode::VerifyAuthority | TlsMode::VerifyFull => {

@@ -50,6 +50,7 @@ fn target(tls: TlsMode) -> Target {
             password: SecretValue::new("pass\\word\" # x"),
         },
         tls,
+        addresses: Vec::new(),
     }
 }
 
@@ -152,7 +153,7 @@ async fn the_way_to_the_server_stands_in_the_options_file_alone() {
     dump(&tools, TlsMode::Disabled).await;
     assert_eq!(
         tools.read("dump-options-file"),
-        "[client]\nprotocol=tcp\nhost=\"db.example\"\nport=3307\nuser=\"back\\\"up\"\npassword=\"pass\\\\word\\\" # x\"\n"
+        "[client]\nprotocol=tcp\nhost=\"192.0.2.7\"\nport=3307\nuser=\"back\\\"up\"\npassword=\"pass\\\\word\\\" # x\"\n"
     );
     let environment = tools.read("dump-environment");
     for line in environment.lines() {

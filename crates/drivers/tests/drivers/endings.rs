@@ -123,6 +123,7 @@ async fn dump_until_killed() {
             password: SecretValue::new(PASSWORD),
         },
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     };
     let driver = driver(EngineType::PostgreSql).await;
     let _dump = driver.dump(&target, &name("shop")).await.unwrap();

@@ -6,6 +6,7 @@ mod endings;
 mod failures;
 mod faults;
 mod fingerprints;
+mod guard;
 mod names;
 mod restores;
 mod round_trips;

@@ -1,15 +1,18 @@
 //! Servers, drivers, fake tools and a copy loop.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dilux_core::model::{DatabaseName, EngineType};
 use dilux_core::transfer::{DumpComplete, Failure};
 use dilux_drivers::{
-    Deadlines, Driver, DriverSettings, Drivers, RestorePlan, RunningDump, Target, TlsMode,
-    ToolSearch, Tools,
+    Deadlines, Driver, DriverSettings, Drivers, Resolver, RestorePlan, RunningDump, SystemResolver,
+    Target, TlsMode, ToolSearch, Tools,
 };
 use dilux_testkit::mariadb::MariaDbServer;
 use dilux_testkit::postgres::PostgresServer;
@@ -35,11 +38,46 @@ pub(crate) async fn driver_with(
 ) -> Arc<dyn Driver> {
     let settings = DriverSettings {
         deadlines,
+        resolver: Arc::new(Names::new([("db.example", "192.0.2.7")])),
         ..DriverSettings::default()
     };
     Drivers::new(Tools::discover(search).await, &settings)
         .for_engine(engine_type)
         .unwrap()
+}
+
+/// Names with addresses that a test gives them; other names are the machine's business.
+#[derive(Debug)]
+pub(crate) struct Names {
+    names: Vec<(&'static str, Vec<IpAddr>)>,
+    asked: AtomicUsize,
+}
+
+impl Names {
+    /// Names with their addresses, commas between.
+    pub(crate) fn new<const N: usize>(names: [(&'static str, &str); N]) -> Self {
+        let addresses = |text: &str| text.split(',').map(|one| one.parse().unwrap()).collect();
+        Self {
+            names: names.map(|(name, text)| (name, addresses(text))).into(),
+            asked: AtomicUsize::new(0),
+        }
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Resolver for Names {
+    async fn addresses(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.names.iter().find(|(name, _)| *name == host) {
+            Some((_, addresses)) => Ok(addresses.clone()),
+            None => SystemResolver.addresses(host).await,
+        }
+    }
 }
 
 pub(crate) fn postgres_target(server: &PostgresServer) -> Target {
@@ -48,6 +86,7 @@ pub(crate) fn postgres_target(server: &PostgresServer) -> Target {
         port: server.port(),
         credentials: server.credentials(),
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     }
 }
 
@@ -57,6 +96,7 @@ pub(crate) fn mariadb_target(server: &MariaDbServer) -> Target {
         port: server.port(),
         credentials: server.credentials(),
         tls: TlsMode::default(),
+        addresses: Vec::new(),
     }
 }
 

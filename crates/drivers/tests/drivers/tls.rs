@@ -15,12 +15,12 @@ use tempfile::TempDir;
 use crate::support::{dump_all, mariadb_target, name, postgres_target};
 
 /// An authority, and a certificate that it signed.
-struct Certificates {
+pub(crate) struct Certificates {
     directory: TempDir,
 }
 
 impl Certificates {
-    fn for_host(host: &str) -> Self {
+    pub(crate) fn for_host(host: &str) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         // Else both have the same name, which makes the other one look self-signed.
@@ -42,11 +42,11 @@ impl Certificates {
         certificates
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
 
-    fn postgres(&self) -> PostgresServer {
+    pub(crate) fn postgres(&self) -> PostgresServer {
         let (certificate, key) = (self.path("leaf.pem"), self.path("key.pem"));
         PostgresServer::start_with_tls(TlsFiles {
             certificate: &certificate,

@@ -90,6 +90,7 @@ impl Application {
         let present = self.engine(id).await?;
         if_match.check(&present.version)?;
         let changed = apply(change, &present.value, self.installation.clock.now())?;
+        self.require_allowed_host(&changed.host)?;
         let test = if change.is_tested {
             Some(self.try_out(change, &present.value, &changed).await?)
         } else {

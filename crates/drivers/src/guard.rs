@@ -1,0 +1,147 @@
+//! The guard before every driver: the host of a target is resolved once, every address that it has
+//! is judged, and the driver connects to those addresses and no others.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dilux_core::model::{DatabaseName, EngineType, Fingerprint, Host};
+use dilux_core::network::AllowedNetworks;
+use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
+
+use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use crate::drivers::DriverSettings;
+
+/// Finds the addresses of a host.
+#[async_trait]
+pub trait Resolver: Send + Sync + std::fmt::Debug {
+    /// All addresses of `host`, which may be a name or an address in any form.
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// The machine's own way: hosts file, name servers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemResolver;
+
+#[async_trait]
+impl Resolver for SystemResolver {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let found = tokio::net::lookup_host((host, 0)).await?;
+        Ok(found.map(|address| address.ip()).collect())
+    }
+}
+
+/// A driver that sees targets only once their addresses are judged.
+pub(crate) struct Guarded {
+    inner: Arc<dyn Driver>,
+    networks: AllowedNetworks,
+    resolver: Arc<dyn Resolver>,
+    patience: Duration,
+}
+
+impl Guarded {
+    /// A guard before `inner`. A name must be resolved within the time for connecting.
+    pub(crate) fn new(inner: Arc<dyn Driver>, settings: &DriverSettings) -> Self {
+        Self {
+            inner,
+            networks: settings.networks.clone(),
+            resolver: Arc::clone(&settings.resolver),
+            patience: settings.deadlines.connect,
+        }
+    }
+
+    /// The same target, with the addresses that may be connected to.
+    async fn judged(&self, target: &Target) -> Result<Target, Failure> {
+        let host = &target.host;
+        let mut addresses = self.resolve(host).await?;
+        addresses.dedup();
+        for address in &addresses {
+            self.networks.judge(*address).map_err(|refusal| {
+                let message = format!("the host '{host}' has the address {address}, {refusal}");
+                Failure::new(FailureKind::Configuration, message)
+            })?;
+        }
+        Ok(Target {
+            addresses,
+            ..target.clone()
+        })
+    }
+
+    async fn resolve(&self, host: &Host) -> Result<Vec<IpAddr>, Failure> {
+        let bare = bare(host);
+        if let Ok(address) = bare.parse() {
+            return Ok(vec![address]);
+        }
+        let unknown = |why: &str| {
+            let message = format!("the host '{host}' is not known here: {why}");
+            Failure::new(FailureKind::Unreachable, message)
+        };
+        let resolving = tokio::time::timeout(self.patience, self.resolver.addresses(bare)).await;
+        match resolving {
+            Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+            Ok(Ok(_)) => Err(unknown("it has no address")),
+            Ok(Err(error)) => Err(unknown(&error.to_string())),
+            Err(_) => Err(unknown("the name servers do not answer")),
+        }
+    }
+}
+
+/// A host without the brackets that addresses of IPv6 may be given in.
+pub(crate) fn bare(host: &Host) -> &str {
+    host.as_str().trim_start_matches('[').trim_end_matches(']')
+}
+
+#[async_trait]
+impl Driver for Guarded {
+    fn engine_type(&self) -> EngineType {
+        self.inner.engine_type()
+    }
+
+    async fn probe(
+        &self,
+        target: &Target,
+        database: Option<&DatabaseName>,
+    ) -> Result<Probe, Failure> {
+        self.inner
+            .probe(&self.judged(target).await?, database)
+            .await
+    }
+
+    async fn discover(&self, target: &Target) -> Result<Vec<DiscoveredDatabase>, Failure> {
+        self.inner.discover(&self.judged(target).await?).await
+    }
+
+    async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
+        self.inner.dump(&self.judged(target).await?, database).await
+    }
+
+    async fn restore(
+        &self,
+        target: &Target,
+        plan: &RestorePlan,
+    ) -> Result<Box<dyn RestoreSink>, Failure> {
+        self.inner.restore(&self.judged(target).await?, plan).await
+    }
+
+    async fn drop_rehearsal(
+        &self,
+        target: &Target,
+        database: &DatabaseName,
+    ) -> Result<(), Failure> {
+        self.inner
+            .drop_rehearsal(&self.judged(target).await?, database)
+            .await
+    }
+
+    async fn fingerprint(
+        &self,
+        target: &Target,
+        database: &DatabaseName,
+    ) -> Result<Fingerprint, Failure> {
+        self.inner
+            .fingerprint(&self.judged(target).await?, database)
+            .await
+    }
+}
