@@ -66,6 +66,9 @@ impl Expiry {
                 backup_id: holding.id.clone(),
                 at: holding.manifest.started_at,
             });
+        if known.value.recovery_point == newest {
+            return Ok(());
+        }
         if let Some(point) = &known.value.recovery_point
             && !self.is_point_good(holdings, point).await?
         {
