@@ -5,8 +5,8 @@ use dilux_core::Error;
 use dilux_core::crash;
 use dilux_core::expiry::Expiry;
 use dilux_core::model::{
-    AuditAction, Backup, DamageKind, DatabaseName, EngineId, Finding, Job, Manifest, Stage,
-    VerifyWork,
+    AuditAction, Backup, BackupId, DamageKind, DatabaseName, EngineId, Finding, Job, Manifest,
+    Stage, VerifyWork,
 };
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::{REHEARSAL_PREFIX, RestorePlan};
@@ -33,6 +33,7 @@ impl Processor {
         refuse_endless(job, self.installation.settings.worker.retry)?;
         let manifest = self.manifest_of(&work.backup_id).await?;
         self.lease_backup(job, &work.backup_id, &manifest).await?;
+        let known = self.known_finding(&manifest).await?;
         activity.enter(Stage::Checking);
         let began_at = self.installation.clock.now();
         let outcome = match &work.rehearse_on {
@@ -45,7 +46,8 @@ impl Processor {
         };
         crash::point("after-verification-read");
         if let Some(finding) = finding(&outcome, began_at, self.installation.clock.now()) {
-            self.note_finding(&manifest, &finding).await?;
+            self.note_finding(&manifest, &finding, known.as_ref())
+                .await?;
             crash::point("after-finding-shown");
         }
         outcome?;
@@ -96,13 +98,25 @@ impl Processor {
             .await
     }
 
-    async fn note_finding(&self, manifest: &Manifest, finding: &Finding) -> Result<(), Failure> {
+    async fn known_finding(&self, manifest: &Manifest) -> Result<Option<Finding>, Failure> {
+        let expiry = Expiry::new(self.installation.clone());
+        let backup = BackupId::from(&manifest.job_id);
+        let known = expiry.finding(&manifest.database_id, &backup).await;
+        known.map_err(|error| Failure::new(FailureKind::Storage, error.to_string()))
+    }
+
+    async fn note_finding(
+        &self,
+        manifest: &Manifest,
+        finding: &Finding,
+        known: Option<&Finding>,
+    ) -> Result<(), Failure> {
         let backups = &self.installation.repositories.backups;
         let line = backups.get(&manifest.job_id, manifest.job_created_at).await;
         let line = line.map_err(|e| storage_failure("the history could not be read", &e))?;
         let line = line.map_or_else(|| Backup::of_manifest(manifest), |line| line.value);
         let expiry = Expiry::new(self.installation.clone());
-        let noted = expiry.note_verification(&line, finding).await;
+        let noted = expiry.note_verification(&line, finding, known).await;
         noted.map(drop).map_err(|error| {
             let kind = match error {
                 Error::Refused(_) => FailureKind::Configuration,

@@ -91,15 +91,32 @@ impl Expiry {
         Ok(found.map(|state| state.version))
     }
 
-    /// Notes what a verification found. What an earlier look found does not replace what a later
-    /// one did.
-    pub async fn note_verification(&self, backup: &Backup, finding: &Finding) -> Result<Backup> {
-        let note = |state: RetentionState| {
-            let later = state.finding.as_ref().map(Finding::at);
-            if later.is_some_and(|later| later > finding.at()) {
-                return Ok(state);
+    /// What was found of a backup so far; to be asked before a look at it begins.
+    pub async fn finding(
+        &self,
+        database: &DatabaseId,
+        backup: &BackupId,
+    ) -> Result<Option<Finding>> {
+        let states = &self.installation.repositories.retention;
+        let found = states.get(database, backup).await?;
+        Ok(found.and_then(|state| state.value.finding))
+    }
+
+    /// Notes what a verification found, at whose beginning `known` had been found. That it found
+    /// nothing wrong does not replace damage that somebody else found meanwhile.
+    pub async fn note_verification(
+        &self,
+        backup: &Backup,
+        finding: &Finding,
+        known: Option<&Finding>,
+    ) -> Result<Backup> {
+        let note = |state: RetentionState| match (&state.finding, finding) {
+            (Some(present @ Finding::Damaged { .. }), Finding::Verified { .. })
+                if Some(present) != known =>
+            {
+                Ok(state)
             }
-            Ok(state.found(Some(finding.clone())))
+            _ => Ok(state.found(Some(finding.clone()))),
         };
         require_committed(backup)?;
         let state = self.change(&backup.database_id, &backup.id, note).await?;

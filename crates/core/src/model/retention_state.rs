@@ -76,15 +76,6 @@ pub enum Finding {
     },
 }
 
-impl Finding {
-    /// The instant that it speaks of.
-    pub fn at(&self) -> Timestamp {
-        match self {
-            Self::Verified { at } | Self::Damaged { at, .. } => *at,
-        }
-    }
-}
-
 /// A backup that is to be deleted, unless somebody objects in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {

@@ -20,6 +20,13 @@ async fn damage_alerts(world: &World) -> Vec<Alert> {
     alerts
 }
 
+async fn note(world: &World, backup: &Manifest, finding: &Finding, known: Option<&Finding>) {
+    let expiry = world.expiry();
+    let line = line(backup);
+    let noted = expiry.note_verification(&line, finding, known).await;
+    noted.unwrap();
+}
+
 #[tokio::test]
 async fn a_12_truncated_or_corrupted_artefact_raises_an_alert_and_is_not_counted_by_retention() {
     let world = World::new().await;
@@ -42,11 +49,7 @@ async fn a_12_truncated_or_corrupted_artefact_raises_an_alert_and_is_not_counted
         kind: DamageKind::VerificationFailed,
         reason: "its hash is another than the manifest's".to_owned(),
     };
-    world
-        .expiry()
-        .note_verification(&line(&backups[1]), &finding)
-        .await
-        .unwrap();
+    note(&world, &backups[1], &finding, None).await;
 
     let report = world.run().await;
     assert_eq!((report.damaged, report.tombstoned, report.kept), (1, 0, 9));
@@ -72,15 +75,13 @@ async fn a_12_truncated_or_corrupted_artefact_raises_an_alert_and_is_not_counted
         kind: DamageKind::VerificationFailed,
         reason: "its hash is another than the manifest's".to_owned(),
     };
-    let shown = world.line(&backups[1]).await;
-    let expiry = world.expiry();
-    expiry.note_verification(&shown, &again).await.unwrap();
+    note(&world, &backups[1], &again, Some(&finding)).await;
     assert_eq!(damage_alerts(&world).await, alerts);
     // Found whole, it is no damage any more.
     let whole = Finding::Verified {
         at: world.clock.now(),
     };
-    expiry.note_verification(&shown, &whole).await.unwrap();
+    note(&world, &backups[1], &whole, Some(&again)).await;
     let left = damage_alerts(&world).await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].subject.id, damaged[0]);

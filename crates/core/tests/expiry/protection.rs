@@ -177,7 +177,7 @@ async fn what_a_verification_found_is_shown_and_counted() {
     };
     let shown = world
         .expiry()
-        .note_verification(&line(&old), &finding)
+        .note_verification(&line(&old), &finding, None)
         .await
         .unwrap();
     assert_eq!(shown.status, BackupStatus::Completed);

@@ -33,8 +33,25 @@ async fn recovery_point(world: &World) -> Option<BackupId> {
 }
 
 async fn note(world: &World, backup: &Manifest, finding: &Finding) {
+    let known = known(world, backup).await;
+    note_knowing(world, backup, finding, known.as_ref()).await;
+}
+
+async fn known(world: &World, backup: &Manifest) -> Option<Finding> {
     let expiry = world.expiry();
-    let noted = expiry.note_verification(&line(backup), finding).await;
+    let known = expiry.finding(&backup.database_id, &id(backup)).await;
+    known.unwrap()
+}
+
+async fn note_knowing(
+    world: &World,
+    backup: &Manifest,
+    finding: &Finding,
+    known: Option<&Finding>,
+) {
+    let expiry = world.expiry();
+    let line = line(backup);
+    let noted = expiry.note_verification(&line, finding, known).await;
     noted.unwrap();
 }
 
@@ -126,14 +143,18 @@ async fn deleted_backup_is_no_recovery_point() {
 }
 
 #[tokio::test]
-async fn earlier_look_does_not_replace_what_a_later_one_found() {
+async fn look_that_saw_nothing_wrong_does_not_replace_damage_that_was_found_meanwhile() {
     let world = World::new().await;
     let backup = world.backup(0, &[Tier::Daily]).await;
-    let began_before = verified(&world);
-    world.clock.advance(SignedDuration::from_mins(1));
+    let at_its_beginning = known(&world, &backup).await;
     note(&world, &backup, &damaged(&world)).await;
-    note(&world, &backup, &began_before).await;
+    // Whatever its clock says.
+    world.clock.advance(SignedDuration::from_mins(1));
+    let whole = verified(&world);
+    note_knowing(&world, &backup, &whole, at_its_beginning.as_ref()).await;
     assert_eq!(world.line(&backup).await.status, BackupStatus::Damaged);
+    note(&world, &backup, &whole).await;
+    assert_eq!(world.line(&backup).await.status, BackupStatus::Completed);
 }
 
 #[tokio::test]

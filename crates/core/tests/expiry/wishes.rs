@@ -97,13 +97,13 @@ async fn only_verified_copy_cannot_be_asked_away() {
     };
     let expiry = world.expiry();
     expiry
-        .note_verification(&line(&verified), &finding)
+        .note_verification(&line(&verified), &finding, None)
         .await
         .unwrap();
     let refused = ask(&world, &[&verified]).await.remove(0).unwrap_err();
     assert!(refused.contains("only verified"), "{refused}");
     expiry
-        .note_verification(&line(&newer), &finding)
+        .note_verification(&line(&newer), &finding, None)
         .await
         .unwrap();
     ask(&world, &[&verified]).await.remove(0).unwrap();
