@@ -155,7 +155,7 @@ impl SimulatedDriver {
     fn duration(&self) -> Duration {
         let dice = &self.network.dice;
         let most = if !self.network.is_calm() && dice.chance(self.network.plan.dump_slow) {
-            900
+            300
         } else {
             5
         };

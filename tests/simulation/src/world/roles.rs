@@ -77,7 +77,7 @@ pub(super) fn settings(dice: &Dice) -> anyhow::Result<Settings> {
             dice.pick("1800", &["900", "600", "1800"]),
         ),
         ("DILUX_WORKERS", dice.pick("1", &["2"])),
-        ("DILUX_IDLE_POLL_MILLISECONDS", "900000"),
+        ("DILUX_IDLE_POLL_MILLISECONDS", "1800000"),
         ("DILUX_HEARTBEAT_SECONDS", "3600"),
         ("DILUX_JOB_LEASE_SECONDS", dice.pick("90", &["30"])),
         ("DILUX_RETENTION_GRACE_DAYS", dice.pick("0", &["0", "1"])),
@@ -166,7 +166,7 @@ async fn work(world: Arc<World>, role: Role, life: Life) {
 async fn expire(world: &World, expiry: &Expiry) {
     loop {
         let dice = &world.network.dice;
-        let pause = dice.span(Duration::from_hours(2), Duration::from_hours(9));
+        let pause = dice.span(Duration::from_hours(6), Duration::from_hours(18));
         tokio::select! {
             biased;
             () = world.calm.cancelled() => sleep(Duration::from_hours(1)).await,
