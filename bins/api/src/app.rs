@@ -16,6 +16,7 @@ mod downloads;
 mod engines;
 mod files;
 mod health;
+mod identities;
 mod jobs;
 mod people;
 mod policies;
@@ -63,6 +64,7 @@ pub(crate) use people::UserPage;
 
 use crate::attempts::Attempts;
 use crate::context::Context;
+use crate::identity::IdentityProvider;
 use crate::password::Passwords;
 use crate::token::BootstrapToken;
 
@@ -85,6 +87,10 @@ pub(crate) struct Application {
     passwords: Passwords,
     /// Failed sign-ins.
     attempts: Attempts,
+    /// Who vouches for people beside the accounts kept here.
+    provider: Option<IdentityProvider>,
+    /// People of the provider who were refused.
+    denials: identities::Denials,
     /// Held while something is registered, or is let follow a policy: that nothing of the name is
     /// there, and that the policy is, is found out by looking, which is only safe one at a time.
     registration: Mutex<()>,
@@ -101,6 +107,13 @@ impl Application {
         Self {
             passwords: Passwords::new(context.installation.random.clone()),
             attempts: Attempts::default(),
+            provider: context
+                .installation
+                .settings
+                .identity_provider
+                .clone()
+                .map(IdentityProvider::new),
+            denials: identities::Denials::default(),
             installation: context.installation,
             drivers: context.drivers,
             token,

@@ -38,8 +38,8 @@ pub(crate) struct Caller {
 pub(crate) struct Person {
     /// Id.
     pub(crate) id: UserId,
-    /// The session in use.
-    pub(crate) session: SessionId,
+    /// The session in use; `None` with a token of the identity provider.
+    pub(crate) session: Option<SessionId>,
 }
 
 impl Caller {
@@ -74,6 +74,15 @@ impl Caller {
 
     /// A person in a session.
     pub(crate) fn person(user: &User, session: SessionId) -> Self {
+        Self::of(user, Some(session))
+    }
+
+    /// A person with a token of the identity provider.
+    pub(crate) fn bearer(user: &User) -> Self {
+        Self::of(user, None)
+    }
+
+    fn of(user: &User, session: Option<SessionId>) -> Self {
         Self {
             user_id: user.id.to_string(),
             user_email: user.email.to_string(),
@@ -143,29 +152,30 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Answer<Response> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|ConnectInfo(address)| address.ip());
     let headers = request.headers();
     let mut caller = if headers.contains_key(header::AUTHORIZATION) {
         let token = bearer(headers).ok_or(Error::Unauthenticated)?;
-        app.identify_token(token).await?
+        app.identify_token(token, address).await?
     } else {
         let text = session_in(headers).ok_or(Error::Unauthenticated)?;
         let caller = app.identify_session(text).await?;
         require_own_page(request.method(), headers)?;
         caller
     };
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    caller.address = peer.map(|ConnectInfo(address)| address.ip());
+    caller.address = address;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
 
-/// The token that a request brings.
+/// The token that a request brings. Two are none: proxies and we could each mean another one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

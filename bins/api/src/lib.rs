@@ -8,6 +8,7 @@ mod context;
 mod document;
 mod envelope;
 mod etag;
+mod identity;
 mod input;
 mod password;
 mod permission;

@@ -2,6 +2,7 @@
 //!
 //! Every variable stands in [`VARIABLES`], from which `docs/configuration.md` is checked.
 
+mod identity_provider;
 mod read;
 mod variable;
 
@@ -9,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use identity_provider::{ClientSecretSetting, IdentityProviderSettings};
 pub use read::{ConfigProblem, ConfigProblems};
 pub use variable::{VARIABLES, Variable};
 
@@ -155,6 +157,8 @@ pub struct Settings {
     pub admin_email: Option<Email>,
     /// How long sessions last.
     pub sessions: SessionLimits,
+    /// Who vouches for people beside the accounts kept here.
+    pub identity_provider: Option<IdentityProviderSettings>,
     /// Time between two ticks of the scheduler.
     pub tick: Duration,
     /// Time between two looks for jobs whose doorbell got lost.

@@ -71,7 +71,10 @@ impl Application {
     /// Ends the caller's session.
     pub(crate) async fn sign_out(&self, caller: &Caller) -> Result<()> {
         let person = caller.require_person()?;
-        self.end_session(&person.session).await?;
+        let session = person.session.as_ref().ok_or_else(|| {
+            Error::Refused("there is no session to end: the call was made with a token".to_owned())
+        })?;
+        self.end_session(session).await?;
         let user = self.accounts().user(&person.id).await?.value;
         let details = json!({ "event": "logout" });
         self.record(caller, event(AuditAction::UserLogout, &user, details))
@@ -201,7 +204,7 @@ impl Application {
         Ok(())
     }
 
-    async fn record_denial(&self, user: &User, address: Option<IpAddr>, name: &str) {
+    pub(super) async fn record_denial(&self, user: &User, address: Option<IpAddr>, name: &str) {
         let mut caller = Caller::admin(user.id.to_string(), user.email.to_string());
         caller.address = address;
         let mut event = event(AuditAction::UserLogin, user, json!({ "event": name }));
@@ -226,7 +229,8 @@ fn wrong() -> Error {
     Error::SignInRefused("the e-mail or the password is wrong".to_owned())
 }
 
-fn disabled() -> Error {
+/// The answer to somebody who may not come in any more.
+pub(super) fn disabled() -> Error {
     Error::SignInRefused(
         "Your account has been disabled. Please contact an administrator.".to_owned(),
     )

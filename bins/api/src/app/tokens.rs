@@ -1,5 +1,7 @@
 //! API tokens: make, list, revoke, and recognise.
 
+use std::net::IpAddr;
+
 use dilux_core::model::{ApiToken, ApiTokenId, AuditAction, AuditResourceType, SecretHash};
 use dilux_core::repository::{Listing, Versioned};
 use dilux_core::secret::SecretValue;
@@ -11,13 +13,21 @@ use serde_json::json;
 use super::Application;
 use super::audit::Event;
 use crate::caller::Caller;
+use crate::identity::IdentityProvider;
 use crate::wire::token::NewToken;
 
 impl Application {
     /// Who presents `text` as a token; fails when it opens nothing.
-    pub(crate) async fn identify_token(&self, text: &str) -> Result<Caller> {
+    pub(crate) async fn identify_token(
+        &self,
+        text: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Caller> {
         if self.token.matches(text) {
             return Ok(Caller::bootstrap());
+        }
+        if IdentityProvider::is_token(text) {
+            return self.identify_person(text, address).await;
         }
         let id = ApiToken::id_in(text).ok_or(Error::Unauthenticated)?;
         let tokens = &self.installation.repositories.api_tokens;

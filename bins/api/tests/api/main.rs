@@ -21,6 +21,7 @@ mod engines;
 mod engines_changed;
 mod faults;
 mod health;
+mod identity;
 mod jobs;
 mod jobs_watched;
 mod networks;

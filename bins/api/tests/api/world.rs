@@ -106,28 +106,35 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_variable("", "").await
+        Self::with_variables(&[]).await
     }
 
     /// A world with one more setting.
     pub(crate) async fn with_variable(name: &str, value: &str) -> Self {
+        Self::with_variables(&[(name, value)]).await
+    }
+
+    /// A world with more settings.
+    pub(crate) async fn with_variables(variables: &[(&str, &str)]) -> Self {
         let server = Arc::new(PlayedServer::default());
         let drivers = server.drivers();
-        Self::with(server, drivers, (name, value)).await
+        Self::with(server, drivers, variables).await
     }
 
     /// A world whose engines are real servers.
     pub(crate) async fn with_drivers(drivers: Drivers) -> Self {
-        Self::with(Arc::default(), drivers, ("", "")).await
+        Self::with(Arc::default(), drivers, &[]).await
     }
 
-    async fn with(server: Arc<PlayedServer>, drivers: Drivers, variable: (&str, &str)) -> Self {
+    async fn with(server: Arc<PlayedServer>, drivers: Drivers, variables: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
         let store = format!("file://{}", directory.path().display());
-        let settings = Settings::read(&|name| match name {
-            "STORAGE_CONNECTION_STRING" => Some(store.clone()),
-            _ if name == variable.0 => Some(variable.1.to_owned()),
-            _ => None,
+        let settings = Settings::read(&|name| {
+            if name == "STORAGE_CONNECTION_STRING" {
+                return Some(store.clone());
+            }
+            let set = variables.iter().find(|(known, _)| *known == name);
+            set.map(|(_, value)| (*value).to_owned())
         })
         .unwrap();
         let clock = Arc::new(ManualClock::new(START.parse().unwrap()));

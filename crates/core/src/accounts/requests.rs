@@ -113,7 +113,8 @@ impl Accounts {
             grants: Grants::default(),
         };
         let mut user = self.registered(new, Some(by.to_owned()))?;
-        user.id = request.subject;
+        user.id = request.subject.clone();
+        user.subject = Some(request.subject);
         Ok(self.users().create(user).await?.value)
     }
 

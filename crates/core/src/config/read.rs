@@ -1,5 +1,6 @@
 //! Reads settings, collecting every problem before it gives up.
 
+mod identity_provider;
 mod stores;
 
 use std::fmt;
@@ -62,6 +63,10 @@ impl Reader<'_> {
             "{name} is not registered"
         );
         (self.lookup)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn text(&self, name: &'static str, absent: &str) -> String {
+        self.optional(name).unwrap_or_else(|| absent.to_owned())
     }
 
     fn problem(&mut self, variable: &'static str, reason: impl Into<String>) {
@@ -140,6 +145,7 @@ pub(super) fn settings(
     );
     let admin_email = admin_email(&mut reader);
     let sessions = sessions(&mut reader);
+    let identity_provider = identity_provider::identity_provider(&mut reader, api_address);
     let rhythm = rhythm(&mut reader);
     let retention = retention(&mut reader);
     let worker = worker(&mut reader);
@@ -148,12 +154,8 @@ pub(super) fn settings(
     let log_format = log_format(&mut reader);
     let allowed_networks = allowed_networks(&mut reader);
     let tool_path = reader.optional("DILUX_TOOL_PATH").unwrap_or_default();
-    let log_level = reader
-        .optional("LOG_LEVEL")
-        .unwrap_or_else(|| "info".to_owned());
-    let environment = reader
-        .optional("ENVIRONMENT")
-        .unwrap_or_else(|| "production".to_owned());
+    let log_level = reader.text("LOG_LEVEL", "info");
+    let environment = reader.text("ENVIRONMENT", "production");
     let (Some(storage), Some(secrets), Some(names)) = (storage, secrets, names) else {
         return Err(ConfigProblems(reader.problems));
     };
@@ -171,6 +173,7 @@ pub(super) fn settings(
         token_file,
         admin_email,
         sessions,
+        identity_provider,
         tick: rhythm.tick,
         sweep: rhythm.sweep,
         heartbeat: rhythm.heartbeat,

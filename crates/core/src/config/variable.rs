@@ -113,6 +113,44 @@ pub const VARIABLES: &[Variable] = &[
          chooses.",
     ),
     variable(
+        "DILUX_OIDC_ISSUER",
+        "",
+        "Identity provider (OpenID Connect) whose tokens are accepted, just as it writes \
+         itself in `iss`: `https://login.microsoftonline.com/TENANT/v2.0` for Entra ID.",
+    ),
+    variable(
+        "DILUX_OIDC_CLIENT_ID",
+        "",
+        "Id of the app at the provider; needed with `DILUX_OIDC_ISSUER`.",
+    ),
+    variable(
+        "DILUX_OIDC_AUDIENCE",
+        "the client id",
+        "What `aud` of a token for the API must be.",
+    ),
+    variable(
+        "DILUX_OIDC_TENANT",
+        "",
+        "Tenant of Entra ID that `tid` must be; needed there, and set nowhere else.",
+    ),
+    variable(
+        "DILUX_OIDC_CLIENT_SECRET",
+        "",
+        "Secret of the app, where it has one.",
+    ),
+    variable(
+        "DILUX_OIDC_CLIENT_SECRET_FILE",
+        "",
+        "File with the secret of the app, instead of `DILUX_OIDC_CLIENT_SECRET`; read at each \
+         sign-in.",
+    ),
+    variable(
+        "DILUX_PUBLIC_URL",
+        "http://localhost and the port of the API",
+        "How browsers reach the API; the provider sends them back to \
+         `/api/auth/oidc/callback` there.",
+    ),
+    variable(
         "DILUX_SESSION_IDLE_MINUTES",
         "60",
         "How long a session lasts without a request, 1–1440.",

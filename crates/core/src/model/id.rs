@@ -162,10 +162,24 @@ id_type!(
 /// Characters of the hash part of a job id: 130 bits.
 const JOB_HASH_LENGTH: usize = 26;
 
+/// What ids begin with that were made here.
+const PENDING: &str = "pending-";
+
 impl UserId {
     /// The id of somebody who was registered before they ever signed in.
     pub fn pending(random: &dyn Random) -> Self {
-        Self(format!("pending-{}", uuid_text(random)))
+        Self(format!("{PENDING}{}", uuid_text(random)))
+    }
+
+    /// The id of whom `issuer` calls `name`.
+    pub fn of_subject(issuer: &str, name: &str) -> Self {
+        let hash = hash_text(&[b"subject|", issuer.as_bytes(), b"|", name.as_bytes()]);
+        Self(format!("oidc-{hash}"))
+    }
+
+    /// Whether it was made here, for somebody who was registered before they ever signed in.
+    pub fn is_pending(&self) -> bool {
+        self.0.starts_with(PENDING)
     }
 }
 

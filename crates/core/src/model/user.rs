@@ -1,8 +1,11 @@
 //! People who may sign in, and how they prove who they are.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Email, Grants, InvalidName, Label, Role, SecretHash, UserId};
+
+/// How exactly the last sign-in is known of somebody who brings a token with each request.
+const LOGIN_RESOLUTION: SignedDuration = SignedDuration::from_hours(1);
 
 /// Rows a page that a person prefers: 10–100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +90,9 @@ pub struct User {
     pub password: Option<PasswordHash>,
     /// An invitation that was not accepted yet.
     pub invitation: Option<Invitation>,
+    /// Who they are at the identity provider; `None` until they came from there. Rows of the Python
+    /// product have it as their id.
+    pub subject: Option<UserId>,
     /// Sessions of another epoch are over. It goes up whenever all of them shall end.
     pub epoch: u32,
     /// Creation.
@@ -100,6 +106,18 @@ pub struct User {
 }
 
 impl User {
+    /// Whether somebody of the identity provider may still turn out to be them.
+    pub fn awaits_subject(&self) -> bool {
+        self.subject.is_none() && self.id.is_pending()
+    }
+
+    /// Whether a sign-in at `now` is to be recorded beside the last one: a token of an identity
+    /// provider comes with each request.
+    pub fn should_record_login(&self, now: Timestamp) -> bool {
+        self.last_login
+            .is_none_or(|last| now.duration_since(last) >= LOGIN_RESOLUTION)
+    }
+
     /// Whether they are an admin who can sign in: one of these must always remain.
     pub fn is_acting_admin(&self) -> bool {
         let can_sign_in = self.password.is_some() || self.last_login.is_some();

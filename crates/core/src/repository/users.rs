@@ -1,8 +1,9 @@
 //! Users: table `users`, partition `users`.
 //!
-//! Beside the people, the partition has a row for each e-mail, one that says that there was a first
+//! Beside the people, the partition has a row for each e-mail, one for each subject of the identity
+//! provider that is somebody, one that says that there was a first
 //! admin, and one that every change counts up which takes an admin away. They are written in one
-//! batch with the person, so that no two people share an e-mail, there is one first admin, and no
+//! batch with the person, so that no two people share an e-mail or a subject, there is one first admin, and no
 //! two changes each take away the last admin but one. Their keys begin with `~`, which no id does,
 //! and which sorts behind all ids.
 
@@ -85,7 +86,31 @@ impl UserRepository {
         Ok(self.list().await?.items.into_iter().find(is_them))
     }
 
-    /// Creates one; `AlreadyExists` when the id or the e-mail is taken.
+    /// Reads the one who is this subject of the identity provider. Rows of the Python product have
+    /// the subject as their id.
+    pub async fn with_subject(&self, subject: &UserId) -> StorageResult<Option<Versioned<User>>> {
+        let is_them = |user: &Versioned<User>| {
+            let user = &user.value;
+            match &user.subject {
+                Some(theirs) => theirs == subject,
+                None => !user.id.is_pending() && user.id == *subject,
+            }
+        };
+        if let Some(user) = self.get(subject).await?.filter(is_them) {
+            return Ok(Some(user));
+        }
+        let found = self.tables.get(&self.table, &subject_key(subject)).await?;
+        let id = found.and_then(|row| match row.entity.properties.get("user_id") {
+            Some(Value::String(id)) => id.parse().ok(),
+            _ => None,
+        });
+        match id {
+            Some(id) => Ok(self.get(&id).await?.filter(is_them)),
+            None => Ok(None),
+        }
+    }
+
+    /// Creates one; `AlreadyExists` when the id, the e-mail or the subject is taken.
     pub async fn create(&self, user: User) -> StorageResult<Versioned<User>> {
         self.insert(user, Vec::new()).await
     }
@@ -108,7 +133,17 @@ impl UserRepository {
             TableOperation::Insert(entity(&user)),
             TableOperation::Insert(email),
         ];
+        operations.extend(subject_mark(&user));
         operations.extend(marks);
+        self.write(user, operations).await
+    }
+
+    /// Replaces one, in the version that was read, who has a subject from now on; `AlreadyExists`
+    /// when the subject is somebody else by now.
+    pub async fn bind(&self, user: User, version: &Version) -> StorageResult<Versioned<User>> {
+        let condition = Condition::Matches(version.clone());
+        let mut operations = vec![TableOperation::Replace(entity(&user), condition)];
+        operations.extend(subject_mark(&user));
         self.write(user, operations).await
     }
 
@@ -151,13 +186,15 @@ impl UserRepository {
         let row = key(user.value.id.as_str());
         let condition = Condition::Matches(user.version.clone());
         let mut operations = vec![TableOperation::Delete(row.clone(), condition)];
-        let email = email_key(&user.value.email);
-        if let Some(found) = self.tables.get(&self.table, &email).await?
-            && found.entity.properties.get("user_id")
-                == Some(&Value::String(user.value.id.to_string()))
-        {
-            let condition = Condition::Matches(found.etag);
-            operations.push(TableOperation::Delete(email, condition));
+        let subject = user.value.subject.as_ref().map(subject_key);
+        for mark in [email_key(&user.value.email)].into_iter().chain(subject) {
+            if let Some(found) = self.tables.get(&self.table, &mark).await?
+                && found.entity.properties.get("user_id")
+                    == Some(&Value::String(user.value.id.to_string()))
+            {
+                let condition = Condition::Matches(found.etag);
+                operations.push(TableOperation::Delete(mark, condition));
+            }
         }
         operations.extend(departures.map(Departures::count));
         match self.tables.write_batch(&self.table, operations).await {
@@ -219,6 +256,18 @@ fn email_key(email: &Email) -> EntityKey {
     ))
 }
 
+/// The key of a subject's row.
+fn subject_key(subject: &UserId) -> EntityKey {
+    key(&format!("{MARK}subject-{subject}"))
+}
+
+/// What makes the subject of `user` theirs alone.
+fn subject_mark(user: &User) -> Option<TableOperation> {
+    let key = subject_key(user.subject.as_ref()?);
+    let row = Entity::new(key).with("user_id", Value::String(user.id.to_string()));
+    Some(TableOperation::Insert(row))
+}
+
 fn entity(user: &User) -> Entity {
     let mut row = RowWriter::new(key(user.id.as_str()));
     user.write(&mut row);
@@ -246,6 +295,7 @@ impl Row for User {
             row.text("invitation_hash", invitation.hash.to_hex());
             row.instant("invitation_expires_at", invitation.expires_at);
         }
+        row.optional_text("subject", self.subject.as_ref().map(UserId::as_str));
         row.small("epoch", self.epoch);
         row.instant("created_at", self.created_at);
         row.instant("updated_at", self.updated_at);
@@ -271,6 +321,7 @@ impl Row for User {
                 .optional_text("password_hash")?
                 .map(|text| PasswordHash::new(text.to_owned())),
             invitation: read_invitation(row)?,
+            subject: row.optional_parsed("subject")?,
             epoch: row.count("epoch")?,
             created_at: row.instant("created_at")?,
             updated_at: row.instant("updated_at")?,

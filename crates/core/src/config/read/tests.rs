@@ -103,3 +103,71 @@ fn an_identity_is_said_and_never_guessed() {
         }
     ));
 }
+
+const ISSUER: (&str, &str) = ("DILUX_OIDC_ISSUER", "https://id.example.org/realm");
+const CLIENT: (&str, &str) = ("DILUX_OIDC_CLIENT_ID", "dilux");
+
+#[test]
+fn an_identity_provider_needs_an_issuer_and_a_client() {
+    let provider = read(&[ISSUER, CLIENT]).unwrap().identity_provider.unwrap();
+    assert_eq!(provider.issuer, ISSUER.1);
+    assert_eq!(provider.audience, "dilux");
+    assert_eq!(provider.public_url.as_str(), "http://localhost:7071/");
+    assert_eq!(read(&[]).unwrap().identity_provider, None);
+    let named = |pairs: &[(&str, &str)]| read(pairs).unwrap_err().0[0].variable;
+    assert_eq!(named(&[ISSUER]), "DILUX_OIDC_CLIENT_ID");
+    assert_eq!(named(&[CLIENT]), "DILUX_OIDC_CLIENT_ID", "without issuer");
+}
+
+#[test]
+fn an_issuer_is_https_or_on_this_machine() {
+    let problem = |issuer| {
+        let read = read(&[("DILUX_OIDC_ISSUER", issuer), CLIENT]);
+        read.err().map(|problems| problems.0[0].variable)
+    };
+    for good in [
+        "https://id.example.org",
+        "https://id.example.org/realm/",
+        "http://localhost:8080/realm",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+    ] {
+        assert_eq!(problem(good), None, "{good}");
+    }
+    for bad in [
+        "http://id.example.org",
+        "http://127.0.0.1.example.org",
+        "http://localhost.example.org",
+        "ftp://localhost",
+        "id.example.org",
+        "https://user@id.example.org",
+        "https://id.example.org?x=1",
+        "https://id.example.org#x",
+    ] {
+        assert_eq!(problem(bad), Some("DILUX_OIDC_ISSUER"), "{bad}");
+    }
+    let entra = "https://login.microsoftonline.com/1/v2.0";
+    assert_eq!(problem(entra), Some("DILUX_OIDC_TENANT"));
+}
+
+#[test]
+fn the_public_url_is_an_origin_and_the_secret_is_said_once() {
+    for bad in [
+        "http://backup.example.org",
+        "https://backup.example.org/path",
+        "https://backup.example.org/?x",
+        "backup.example.org",
+    ] {
+        let problems = read(&[ISSUER, CLIENT, ("DILUX_PUBLIC_URL", bad)]).unwrap_err();
+        assert_eq!(problems.0[0].variable, "DILUX_PUBLIC_URL", "{bad}");
+    }
+    let twice = [
+        ISSUER,
+        CLIENT,
+        ("DILUX_OIDC_CLIENT_SECRET", "hunter2"),
+        ("DILUX_OIDC_CLIENT_SECRET_FILE", "/run/secret"),
+    ];
+    let problems = read(&twice).unwrap_err();
+    assert_eq!(problems.0[0].variable, "DILUX_OIDC_CLIENT_SECRET_FILE");
+    assert!(!problems.to_string().contains("hunter2"));
+}

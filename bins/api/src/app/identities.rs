@@ -1,0 +1,146 @@
+//! People of the identity provider: who they are here, and what is noted of their coming.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use dilux_core::accounts::{Arrival, Identity, NoAccess};
+use dilux_core::model::{AuditAction, User, UserId};
+use dilux_core::repository::Versioned;
+use dilux_core::{Error, Result};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::Application;
+use super::sessions::{disabled, event};
+use crate::caller::Caller;
+
+/// How often it is noted that the same person was refused.
+const DENIAL_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+/// People whose refusal is remembered at most.
+const CAPACITY: usize = 1000;
+
+/// When it was last noted that somebody was refused. Kept in memory: each API process notes for
+/// itself.
+#[derive(Debug, Default)]
+pub(super) struct Denials(Mutex<HashMap<UserId, Timestamp>>);
+
+impl Denials {
+    /// Whether a refusal now is to be noted.
+    fn should_note(&self, id: &UserId, now: Timestamp) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= CAPACITY {
+            all.retain(|_, last| now.duration_since(*last) < DENIAL_PAUSE);
+        }
+        let is_due = all
+            .get(id)
+            .is_none_or(|last| now.duration_since(*last) >= DENIAL_PAUSE);
+        if is_due && (all.len() < CAPACITY || all.contains_key(id)) {
+            all.insert(id.clone(), now);
+        }
+        is_due
+    }
+}
+
+impl Application {
+    /// Who presents a token of the identity provider; fails when it is none, or of nobody here.
+    pub(super) async fn identify_person(
+        &self,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Caller> {
+        let provider = self.provider.as_ref().ok_or(Error::Unauthenticated)?;
+        let now = self.installation.clock.now();
+        let identity = provider.identify(token, now).await?;
+        let user = self.admit(&identity, address).await?;
+        Ok(Caller::bearer(&user.value))
+    }
+
+    /// The person that an identity is, who may come in.
+    pub(super) async fn admit(
+        &self,
+        identity: &Identity,
+        address: Option<IpAddr>,
+    ) -> Result<Versioned<User>> {
+        match self.accounts().arrive(identity).await? {
+            Arrival::Known(user) if !user.value.enabled => {
+                let now = self.installation.clock.now();
+                if self.denials.should_note(&user.value.id, now) {
+                    let name = "login_denied_disabled";
+                    self.record_denial(&user.value, address, name).await;
+                }
+                Err(disabled())
+            }
+            Arrival::Known(user) => Ok(self.note_use(user, address).await),
+            Arrival::Bound(user) => {
+                self.record_arrival(&user.value, address, "first_login")
+                    .await;
+                Ok(user)
+            }
+            Arrival::FirstAdmin(user) => {
+                let mut caller = Caller::bearer(&user.value);
+                caller.address = address;
+                let details = json!({ "event": "first_admin_created", "role": "admin" });
+                let made = event(AuditAction::UserCreated, &user.value, details);
+                self.record(&caller, made).await;
+                Ok(user)
+            }
+            Arrival::Unknown(why) => Err(Error::Forbidden(explain(why).to_owned())),
+        }
+    }
+
+    /// Notes once an hour that somebody was here. Somebody else changing their row at the same
+    /// moment is no reason to refuse, and neither is a store that takes no writes.
+    async fn note_use(&self, user: Versioned<User>, address: Option<IpAddr>) -> Versioned<User> {
+        if !user
+            .value
+            .should_record_login(self.installation.clock.now())
+        {
+            return user;
+        }
+        let accounts = self.accounts();
+        match accounts
+            .record_login(&user.value.id, user.value.epoch)
+            .await
+        {
+            Ok(user) => {
+                self.record_arrival(&user.value, address, "login").await;
+                user
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a sign-in was not recorded");
+                user
+            }
+        }
+    }
+
+    async fn record_arrival(&self, user: &User, address: Option<IpAddr>, name: &str) {
+        let mut caller = Caller::bearer(user);
+        caller.address = address;
+        let details = json!({
+            "event": name, "role": user.role.as_str(), "method": "identity_provider",
+        });
+        self.record(&caller, event(AuditAction::UserLogin, user, details))
+            .await;
+    }
+}
+
+fn explain(why: NoAccess) -> &'static str {
+    match why {
+        NoAccess::NoEmail => {
+            "you are nobody here, and the identity provider vouches for no e-mail of yours; ask an \
+             admin for access"
+        }
+        NoAccess::EmailTaken => {
+            "your e-mail belongs to somebody else here; ask an admin to remove the old account"
+        }
+        NoAccess::Asked => {
+            "you have no access to this service yet; a request was noted, an admin can approve it"
+        }
+        NoAccess::NotAsked => {
+            "you have no access to this service; a request of yours waits or was rejected, or \
+             requests are switched off: ask an admin"
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Sign-in through an identity provider: which tokens are accepted, and who comes in with them.
+
+mod arrivals;
+mod issuer;
+mod refused;
+mod rotation;
