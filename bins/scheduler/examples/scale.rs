@@ -4,8 +4,9 @@
 //!
 //! `fill --databases N --history M` registers N enabled databases under the five tiers of
 //! production-critical with M lines of history each; one in a hundred has a daily slot before the
-//! next tick. `tick` runs three ticks at 10:07 of a standing clock and prints a line for each:
-//! `tick<TAB>seconds<TAB>databases<TAB>booked<TAB>peak KiB`. The first one books what is due.
+//! next tick. `tick --ticks N` runs N ticks, 3 unless told, at 10:07 of a standing clock and prints a
+//! line for each: `tick<TAB>seconds<TAB>databases<TAB>booked<TAB>peak KiB`. The first one over a
+//! store books what is due.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::collections::BTreeMap;
@@ -49,28 +50,25 @@ const AT_ONCE: usize = 32;
 /// Operations of a batch, at most.
 const BATCH: usize = 100;
 
-/// Ticks that are timed.
-const TICKS: usize = 3;
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    match arguments.next().as_deref() {
-        Some("fill") => {
-            let (mut databases, mut history) = (1000, 0);
-            while let Some(name) = arguments.next() {
-                let value = arguments.next().context("an option lacks its number")?;
-                let value = value.parse().context("not a whole number")?;
-                match name.as_str() {
-                    "--databases" => databases = value,
-                    "--history" => history = value,
-                    _ => bail!("'{name}' is not an option"),
-                }
-            }
-            fill(databases, history).await
+    let what = arguments.next();
+    let (mut databases, mut history, mut ticks) = (1000, 0, 3);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().context("an option lacks its number")?;
+        let value = value.parse().context("not a whole number")?;
+        match (what.as_deref(), name.as_str()) {
+            (Some("fill"), "--databases") => databases = value,
+            (Some("fill"), "--history") => history = value,
+            (Some("tick"), "--ticks") => ticks = value,
+            _ => bail!("'{name}' is not an option"),
         }
-        Some("tick") => tick().await,
-        _ => bail!("scale fill [--databases N] [--history M], or scale tick"),
+    }
+    match what.as_deref() {
+        Some("fill") => fill(databases, history).await,
+        Some("tick") => tick(ticks).await,
+        _ => bail!("scale fill [--databases N] [--history M], or scale tick [--ticks N]"),
     }
 }
 
@@ -88,9 +86,9 @@ fn installation(at: &str) -> Result<Installation> {
     ))
 }
 
-async fn tick() -> Result<()> {
+async fn tick(ticks: usize) -> Result<()> {
     let scheduler = Scheduler::new(installation(NOW)?);
-    for _ in 0..TICKS {
+    for _ in 0..ticks {
         let begun = Instant::now();
         let report = scheduler.tick().await?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -99,7 +97,7 @@ async fn tick() -> Result<()> {
             "the tick met something broken: {report:?}"
         );
         println!(
-            "tick\t{seconds:.3}\t{}\t{}\t{}",
+            "tick\t{seconds:.4}\t{}\t{}\t{}",
             report.databases,
             report.booked,
             peak_kib()?
