@@ -4,6 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 use crate::model::InvalidName;
 
 /// The networks that database servers may be in: what an administrator allows. What belongs to the
@@ -13,7 +15,7 @@ pub struct AllowedNetworks {
     public: bool,
     private: bool,
     loopback: bool,
-    named: Vec<Prefix>,
+    named: Vec<IpNet>,
 }
 
 impl Default for AllowedNetworks {
@@ -54,7 +56,7 @@ impl AllowedNetworks {
             Reach::Private => (self.private, "private"),
             Reach::Public => (self.public, "public"),
         };
-        if is_allowed || self.named.iter().any(|prefix| prefix.contains(address)) {
+        if is_allowed || self.named.iter().any(|network| network.contains(&address)) {
             Ok(())
         } else {
             Err(AddressRefusal::NotAllowed(kind))
@@ -77,66 +79,22 @@ impl FromStr for AllowedNetworks {
                 "public" => networks.public = true,
                 "private" => networks.private = true,
                 "loopback" => networks.loopback = true,
-                network => networks.named.push(network.parse()?),
+                text => networks.named.push(network(text)?),
             }
         }
         Ok(networks)
     }
 }
 
-/// A network: an address and how many of its leading bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Prefix {
-    address: IpAddr,
-    length: u32,
-}
-
-impl Prefix {
-    fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                leading(own.to_bits().into(), 32, self.length)
-                    == leading(other.to_bits().into(), 32, self.length)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                leading(own.to_bits(), 128, self.length)
-                    == leading(other.to_bits(), 128, self.length)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// The first `length` of `width` bits.
-fn leading(bits: u128, width: u32, length: u32) -> u128 {
-    bits.checked_shr(width - length).unwrap_or(0)
-}
-
-impl FromStr for Prefix {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let rule = || {
-            InvalidName(
-                "must name public, private, loopback or networks such as 10.1.0.0/16, with commas between"
-                    .to_owned(),
-            )
-        };
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| rule())?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            Some(length) => length.parse().map_err(|_| rule())?,
-            None => width,
-        };
-        if length > width {
-            return Err(rule());
-        }
-        Ok(Self { address, length })
-    }
+/// A network, or the network of one address.
+fn network(text: &str) -> Result<IpNet, InvalidName> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).map_err(|_| {
+        InvalidName(
+            "must name public, private, loopback or networks such as 10.1.0.0/16, with commas between"
+                .to_owned(),
+        )
+    })
 }
 
 /// What is behind an address.
