@@ -10,6 +10,7 @@ use dilux_core::model::{
 };
 use dilux_core::repository::Versioned;
 use dilux_core::storage::{ReceivedMessage, StorageErrorKind, StorageResult};
+use dilux_core::transfer::FailureKind;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Processor;
 use crate::entry::{Entry, wait_until};
 use crate::keeper::HeldMessage;
+use crate::leftovers::{CLEAR_UP_AGAIN, MOST_CLEAR_UPS};
 
 /// First wait of an idle worker; doubled up to the setting.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
@@ -101,7 +103,7 @@ impl Processor {
         };
         let held = HeldMessage::new(queues.clone(), queue.clone(), message.id, message.receipt);
         if job.value.is_terminal() {
-            held.delete().await;
+            self.finish(&job.value, &held, message.dequeue_count).await;
             return Ok(());
         }
         if let Some(wait) = self.must_wait(&job) {
@@ -125,6 +127,23 @@ impl Processor {
             Entry::Taken => {}
         }
         Ok(())
+    }
+
+    /// Lets the message of a job that is over go, once what its dead workers left is cleared up.
+    pub(crate) async fn finish(&self, job: &Job, held: &HeldMessage, taken: u32) {
+        match self.clear_up(job).await {
+            Err(failure)
+                if taken < MOST_CLEAR_UPS && failure.kind != FailureKind::Configuration =>
+            {
+                tracing::warn!(%failure, job.id = %job.id, "what a rehearsal left cannot be dropped yet");
+                held.hide(CLEAR_UP_AGAIN).await;
+            }
+            Err(failure) => {
+                tracing::error!(%failure, job.id = %job.id, "a rehearsal's database may be left on its server; drop it");
+                held.delete().await;
+            }
+            Ok(()) => held.delete().await,
+        }
     }
 
     /// How long the job is none of ours: another worker holds it, or it is not due yet.

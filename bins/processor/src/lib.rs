@@ -8,6 +8,7 @@ mod claim;
 mod entry;
 mod inbox;
 mod keeper;
+mod leftovers;
 mod restore;
 mod run;
 mod subject;

@@ -157,7 +157,7 @@ impl Processor {
             message.hide(wait + Duration::from_secs(1)).await;
         } else {
             tracing::error!(kind = ?failure.kind, reason = %failure, detail = %failure.detail, "job failed");
-            message.delete().await;
+            self.finish(&job, message, 0).await;
         }
         Ok(())
     }

@@ -5,11 +5,10 @@ use dilux_core::Error;
 use dilux_core::crash;
 use dilux_core::expiry::Expiry;
 use dilux_core::model::{
-    AuditAction, Backup, BackupId, DamageKind, DatabaseName, EngineId, Finding, Job, Manifest,
-    Stage, VerifyWork,
+    AuditAction, Backup, BackupId, DamageKind, EngineId, Finding, Job, Manifest, Stage, VerifyWork,
 };
 use dilux_core::transfer::{Failure, FailureKind};
-use dilux_drivers::{REHEARSAL_PREFIX, RestorePlan};
+use dilux_drivers::RestorePlan;
 use jiff::Timestamp;
 
 use crate::Processor;
@@ -17,9 +16,7 @@ use crate::backup::refuse_endless;
 use crate::bookkeeping::storage_failure;
 use crate::claim::Claim;
 use crate::keeper::Activity;
-
-/// Attempts whose databases an attempt looks for: each before it did so too.
-const MOST_LEFT: u64 = 8;
+use crate::leftovers::{drop_before, rehearsal_name};
 
 impl Processor {
     pub(crate) async fn verify(
@@ -76,12 +73,9 @@ impl Processor {
     ) -> Result<(), Failure> {
         let driver = self.drivers.for_engine(manifest.engine_type)?;
         let target = self.restore_target(engine, manifest).await?;
-        for epoch in job.epoch.saturating_sub(MOST_LEFT).max(1)..job.epoch {
-            let left = rehearsal_name(job, epoch)?;
-            activity
-                .unless_stopped(driver.drop_rehearsal(&target, &left))
-                .await?;
-        }
+        activity
+            .unless_stopped(drop_before(job.epoch, job, &*driver, &target))
+            .await?;
         let plan = RestorePlan {
             database: rehearsal_name(job, job.epoch)?,
             traits: manifest.traits.clone(),
@@ -125,18 +119,6 @@ impl Processor {
             Failure::new(kind, error.to_string())
         })
     }
-}
-
-/// The database of one attempt. A later attempt knows what an earlier one may have left, and an
-/// earlier one that wakes up drops no other than its own.
-fn rehearsal_name(job: &Job, epoch: u64) -> Result<DatabaseName, Failure> {
-    let id = job.id.as_str();
-    let hash = id.rsplit('.').next().unwrap_or(id);
-    format!("{REHEARSAL_PREFIX}{hash}_{epoch}").parse().map_err(
-        |error: dilux_core::model::InvalidName| {
-            Failure::new(FailureKind::Internal, error.to_string())
-        },
-    )
 }
 
 /// What the outcome of a look from `began_at` to `ended_at` says of the backup; nothing when the

@@ -1,6 +1,8 @@
 //! The processor in process, over the embedded store, against a real PostgreSQL.
 #![cfg(test)]
 
+mod rehearsals;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +16,14 @@ use dilux_core::model::{
     Database, DatabaseId, Engine, EngineId, EngineType, Job, JobId, JobOwner, JobState, Manifest,
     PolicySource, RestoreWork, Trigger, VerifyWork, Work,
 };
+use dilux_core::repository::Versioned;
 use dilux_core::retention::{KeepReason, Verdict};
 use dilux_core::secret::SecretName;
 use dilux_core::storage::{
     BlobName, ContainerName, Filter, Profile, PutOptions, Query, StoredEntity, TableName, Value,
 };
 use dilux_core::transfer::FailureKind;
-use dilux_drivers::{Drivers, Target, TlsMode};
+use dilux_drivers::Drivers;
 use dilux_processor::Processor;
 use dilux_testkit::postgres::PostgresServer;
 use dilux_testkit::samples;
@@ -76,28 +79,37 @@ impl World {
     async fn run(&self, job: Job) -> Job {
         let id = job.id.clone();
         self.installation.dispatcher.dispatch(job).await.unwrap();
-        let shutdown = CancellationToken::new();
-        let drivers = Arc::new(Drivers::discover(&self.installation.settings).await);
-        let processor = Processor::new(self.installation.clone(), drivers);
-        let running = tokio::spawn(processor.run(shutdown.clone()));
-        let ended = tokio::time::timeout(Duration::from_mins(2), async {
+        self.work_until_over(&id).await
+    }
+
+    /// Lets a processor run until a job is over.
+    async fn work_until_over(&self, id: &JobId) -> Job {
+        let over = async {
             loop {
-                let job = self
-                    .installation
-                    .repositories
-                    .jobs
-                    .get(&id)
-                    .await
-                    .unwrap()
-                    .unwrap();
+                let job = self.stored(id).await;
                 if job.value.is_terminal() {
                     return job.value;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-        })
-        .await
-        .expect("the job ends");
+        };
+        self.work_while(over).await
+    }
+
+    async fn stored(&self, id: &JobId) -> Versioned<Job> {
+        let jobs = &self.installation.repositories.jobs;
+        jobs.get(id).await.unwrap().unwrap()
+    }
+
+    /// Lets a processor run until `over` comes.
+    async fn work_while<T>(&self, over: impl Future<Output = T>) -> T {
+        let shutdown = CancellationToken::new();
+        let drivers = Arc::new(Drivers::discover(&self.installation.settings).await);
+        let processor = Processor::new(self.installation.clone(), drivers);
+        let running = tokio::spawn(processor.run(shutdown.clone()));
+        let ended = tokio::time::timeout(Duration::from_mins(2), over)
+            .await
+            .expect("it comes");
         shutdown.cancel();
         running.await.unwrap();
         ended
@@ -369,44 +381,4 @@ async fn audited(world: &World, job: &JobId) -> Vec<String> {
         other => panic!("{other:?}"),
     };
     page.entities.iter().map(message).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_verification_may_restore_into_a_database_that_it_drops_again() {
-    let world = World::new().await;
-    let backup = world.run(world.job("manual|1", backup_work())).await;
-    let engine = world.engine.clone();
-    let verified = verify(&world, &backup, "verify|1", Some(&engine)).await;
-    assert!(
-        matches!(verified.state, JobState::Completed { .. }),
-        "{:?}",
-        verified.state
-    );
-    assert!(line(&world, &backup).await.marks.verified_at.is_some());
-    let drivers = Drivers::discover(&world.installation.settings).await;
-    let driver = drivers.for_engine(EngineType::PostgreSql).unwrap();
-    let target = Target {
-        host: world.server.host(),
-        port: world.server.port(),
-        credentials: world.server.credentials(),
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    };
-    let left = driver.discover(&target).await.unwrap();
-    let left: Vec<&str> = left.iter().map(|found| found.name.as_str()).collect();
-    assert!(left.contains(&"shop"));
-    assert!(
-        left.iter().all(|name| !name.starts_with("dilux_verify_")),
-        "{left:?}"
-    );
-
-    // A server that is not there says nothing of the backup.
-    let gone: EngineId = "no-such".parse().unwrap();
-    let failed = verify(&world, &backup, "verify|2", Some(&gone)).await;
-    assert!(
-        matches!(failed.state, JobState::Failed { .. }),
-        "{:?}",
-        failed.state
-    );
-    assert_eq!(line(&world, &backup).await.status, BackupStatus::Completed);
 }
