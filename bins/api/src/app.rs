@@ -47,7 +47,7 @@ pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
 pub(crate) use backups::{BackupPage, BackupView, Paging};
 pub(crate) use components::ComponentsView;
 pub(crate) use connections::ConnectionTest;
-pub(crate) use dashboard::{Alert, Period, Status, StorageUse};
+pub(crate) use dashboard::{FailingDatabase, Period, Status, StorageUse};
 pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use deletions::{BackupsDeleted, BulkOutcome, Deleted};

@@ -107,7 +107,7 @@ pub(crate) struct StorageUse {
 
 /// A database whose newest backups failed.
 #[derive(Debug)]
-pub(crate) struct Alert {
+pub(crate) struct FailingDatabase {
     /// The database.
     pub(crate) database: Database,
     /// The type of its engine.
@@ -176,13 +176,13 @@ impl Application {
 
     /// The registered databases of which at least so many backups failed, one after the other,
     /// latest failure first.
-    pub(crate) async fn backup_alerts(&self, at_least: u64) -> Result<Vec<Alert>> {
+    pub(crate) async fn failing_databases(&self, at_least: u64) -> Result<Vec<FailingDatabase>> {
         let mut registered = self.registered().await?;
         let tallies = self.tallies().await?.into_iter();
         let failing = tallies.filter(|tally| tally.streak.failures >= at_least);
-        let mut alerts: Vec<Alert> = failing
+        let mut databases: Vec<FailingDatabase> = failing
             .filter_map(|tally| {
-                Some(Alert {
+                Some(FailingDatabase {
                     database: registered.remove(&tally.database_id)?,
                     engine_type: tally.engine_type?,
                     failures: tally.streak.failures,
@@ -190,11 +190,11 @@ impl Application {
                 })
             })
             .collect();
-        alerts.sort_by(|one, other| {
-            let id = |alert: &Alert| alert.database.id.clone();
+        databases.sort_by(|one, other| {
+            let id = |failing: &FailingDatabase| failing.database.id.clone();
             (other.latest.at, id(one)).cmp(&(one.latest.at, id(other)))
         });
-        Ok(alerts)
+        Ok(databases)
     }
 
     /// The tally of one database.

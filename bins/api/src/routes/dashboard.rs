@@ -12,7 +12,7 @@ use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::dashboard::{
-    AlertQuery, BackupAlerts, BackupStats, StatusQuery, StorageStats, SystemStatus,
+    BackupAlerts, BackupStats, FailingQuery, StatusQuery, StorageStats, SystemStatus,
 };
 
 pub(super) fn routes() -> Routes {
@@ -47,15 +47,15 @@ async fn get_storage_stats(State(app): State<App>) -> Answer<Json<StorageStats>>
 
 /// Databases whose newest backups failed.
 #[utoipa::path(
-    get, path = "/api/backup-alerts", tag = "backups", params(AlertQuery),
+    get, path = "/api/backup-alerts", tag = "backups", params(FailingQuery),
     responses((status = 200, body = BackupAlerts))
 )]
 async fn list_alerts(
     State(app): State<App>,
-    Query(query): Query<AlertQuery>,
+    Query(query): Query<FailingQuery>,
 ) -> Answer<Json<BackupAlerts>> {
-    let alerts = app.backup_alerts(query.consecutive_failures).await?;
-    Ok(Json(BackupAlerts::from(alerts)))
+    let failing = app.failing_databases(query.consecutive_failures).await?;
+    Ok(Json(BackupAlerts::from(failing)))
 }
 
 /// The history of one database, in numbers.
