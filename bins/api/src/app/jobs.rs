@@ -5,6 +5,7 @@ use dilux_core::model::{
     AuditAction, AuditResourceType, Backup, BackupStatus, BackupWork, CredentialSource, DatabaseId,
     Engine, Job, JobId, JobOwner, JobState, Trigger, Work,
 };
+use dilux_core::random::hex_text;
 use dilux_core::repository::Cursor;
 use dilux_core::{Error, Result, crash};
 use serde_json::json;
@@ -177,6 +178,16 @@ impl Application {
             engine_type: view.engine.engine_type,
         };
         self.new_job(id, owner, work)
+    }
+
+    /// The id of a job about a database that somebody asks for: the same for the same `key`, another
+    /// one each time without.
+    pub(super) fn job_id_for(&self, what: &str, database: &DatabaseId, key: Option<&str>) -> JobId {
+        let booking = match key {
+            Some(key) => format!("{what}|key|{key}"),
+            None => format!("{what}|{}", hex_text(&*self.installation.random, 16)),
+        };
+        JobId::derive(database, &booking)
     }
 
     /// A manual job that may start at once.

@@ -1,10 +1,9 @@
 //! Asking for a restore into a new database.
 
 use dilux_core::model::{
-    AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineId, EngineType, JobId,
+    AuditAction, Backup, BackupId, BackupStatus, DatabaseName, Engine, EngineId, EngineType,
     Manifest, RestoreWork, Work,
 };
-use dilux_core::random::hex_text;
 use dilux_core::{Error, Result};
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -37,11 +36,7 @@ impl Application {
             target_database,
             compare_with_source: wish.compare_with_source,
         };
-        let job_key = match key {
-            Some(key) => format!("restore|key|{key}"),
-            None => format!("restore|{}", hex_text(&*self.installation.random, 16)),
-        };
-        let job_id = JobId::derive(&backup.database_id, &job_key);
+        let job_id = self.job_id_for("restore", &backup.database_id, key);
         self.expiry()
             .lease_restore(&backup.database_id, &backup.id, &job_id)
             .await?;

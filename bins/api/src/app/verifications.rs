@@ -1,9 +1,8 @@
 //! Asking for a verification of a backup.
 
 use dilux_core::model::{
-    AuditAction, Backup, BackupId, BackupStatus, EngineId, Job, JobId, VerifyWork, Work,
+    AuditAction, Backup, BackupId, BackupStatus, EngineId, Job, VerifyWork, Work,
 };
-use dilux_core::random::hex_text;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
@@ -37,11 +36,7 @@ impl Application {
         if let Some(active) = self.active_verification(&work).await? {
             return Ok(found(active));
         }
-        let booking = match key {
-            Some(key) => format!("verify|key|{key}"),
-            None => format!("verify|{}", hex_text(&*self.installation.random, 16)),
-        };
-        let job_id = JobId::derive(&backup.database_id, &booking);
+        let job_id = self.job_id_for("verify", &backup.database_id, key);
         self.expiry()
             .lease_restore(&backup.database_id, &backup.id, &job_id)
             .await?;
