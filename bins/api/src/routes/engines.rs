@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::{Body, Id, Query};
 use crate::permission::Permission;
-use crate::problem::Answer;
+use crate::problem::{Answer, ProblemBody};
 use crate::registration::Routes;
 use crate::wire::database::{Imported, NewImport, NewImportBody};
 use crate::wire::engine::{
@@ -190,6 +190,10 @@ async fn discover_databases(
     request_body = NewImportBody,
     responses(
         (status = 201, body = Imported),
+        (status = 400, description = "No entry is good, or the request is malformed", content(
+            (Imported = "application/json"),
+            (ProblemBody = "application/problem+json"),
+        )),
     )
 )]
 async fn import_databases(

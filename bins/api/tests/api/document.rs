@@ -262,6 +262,19 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
+fn an_import_of_nothing_good_is_described_as_it_answers() {
+    let document = document();
+    let import = &document["paths"]["/api/engines/{engine_id}/databases"]["post"];
+    let content = &import["responses"]["400"]["content"];
+    for (format, schema) in [
+        ("application/json", "#/components/schemas/Imported"),
+        ("application/problem+json", "#/components/schemas/Problem"),
+    ] {
+        assert_eq!(content[format]["schema"]["$ref"], schema, "{format}");
+    }
+}
+
+#[test]
 fn no_answer_has_a_field_for_a_password() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
