@@ -18,6 +18,7 @@ mod files;
 mod health;
 mod identities;
 mod jobs;
+mod metrics;
 mod people;
 mod policies;
 mod readiness;
@@ -60,6 +61,7 @@ pub(crate) use engines::{
 pub(crate) use files::{BackupFile, BackupFiles};
 pub(crate) use health::HealthView;
 pub(crate) use jobs::{JobPage, Started};
+pub(crate) use metrics::{DatabaseFigures, Figures};
 pub(crate) use people::UserPage;
 
 use crate::attempts::Attempts;
@@ -67,6 +69,7 @@ use crate::context::Context;
 use crate::identity::IdentityProvider;
 use crate::password::Passwords;
 use crate::token::BootstrapToken;
+use crate::traffic::Traffic;
 
 /// Clients started at once for connection tests and discoveries.
 const PROBES_AT_ONCE: usize = 8;
@@ -96,6 +99,8 @@ pub(crate) struct Application {
     registration: Mutex<()>,
     /// Limits the clients started for tests.
     probes: Semaphore,
+    /// The requests that this process answered.
+    pub(crate) traffic: Traffic,
 }
 
 /// The shared application.
@@ -119,6 +124,7 @@ impl Application {
             token,
             registration: Mutex::new(()),
             probes: Semaphore::new(PROBES_AT_ONCE),
+            traffic: Traffic::default(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) async fn envelop(State(app): State<App>, request: Request, next: Next
         response = with_headers_of(&response, problem.render(Some(&id)));
     }
     add_headers(response.headers_mut(), &id);
+    app.traffic
+        .note(&method, &route, response.status(), started.elapsed());
     tracing::debug!(
         http.method = %method,
         http.route = route,

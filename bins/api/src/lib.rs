@@ -19,6 +19,7 @@ mod routes;
 mod server;
 mod session_cookie;
 mod token;
+mod traffic;
 mod wire;
 
 pub use context::Context;

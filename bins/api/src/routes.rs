@@ -14,6 +14,7 @@ mod dead_letters;
 mod engines;
 mod health;
 mod jobs;
+mod metrics;
 mod policies;
 mod reply;
 mod restores;
@@ -29,6 +30,7 @@ use crate::registration::Routes;
 pub(crate) fn all() -> Routes {
     Routes::default()
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(engines::routes())
         .merge(credentials::routes())
         .merge(databases::routes())

@@ -18,6 +18,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod engine;
 pub(crate) mod health;
 pub(crate) mod job;
+pub(crate) mod metrics;
 pub(crate) mod policy;
 pub(crate) mod retention;
 pub(crate) mod rpo;

@@ -119,13 +119,13 @@ pub(crate) struct FailingDatabase {
 }
 
 impl Application {
-    async fn tallies(&self) -> Result<Vec<Tally>> {
+    pub(super) async fn tallies(&self) -> Result<Vec<Tally>> {
         let tallies = &self.installation.repositories.backups.tallies;
         let all = tallies.list().await?.items;
         Ok(all.into_iter().map(|tally| tally.value).collect())
     }
 
-    async fn registered(&self) -> Result<HashMap<DatabaseId, Database>> {
+    pub(super) async fn registered(&self) -> Result<HashMap<DatabaseId, Database>> {
         let all = self.installation.repositories.databases.list().await?.items;
         let by_id = all
             .into_iter()

@@ -10,6 +10,8 @@ const ROUTES: &[&str] = &[
     "GET /api/health/report",
     "GET /api/version",
     "GET /api/ready",
+    "GET /metrics",
+    "GET /api/metrics",
     "GET /api/engines",
     "POST /api/engines",
     "GET /api/engines/{engine_id}",

@@ -24,6 +24,7 @@ mod health;
 mod identity;
 mod jobs;
 mod jobs_watched;
+mod metrics;
 mod networks;
 mod odd_input;
 mod outages;

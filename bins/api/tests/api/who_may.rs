@@ -37,6 +37,8 @@ const EXPECTED: &[(&str, &str)] = &[
     ("GET /api/health/report", "view"),
     ("GET /api/version", "view"),
     ("GET /api/ready", "view"),
+    ("GET /metrics", "view"),
+    ("GET /api/metrics", "view"),
     ("GET /api/engines", "view"),
     ("POST /api/engines", "manage-engines"),
     ("GET /api/engines/{engine_id}", "view"),

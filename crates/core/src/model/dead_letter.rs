@@ -18,7 +18,8 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    const ALL: [Self; 4] = [
+    /// Every reason.
+    pub const ALL: [Self; 4] = [
         Self::Unreadable,
         Self::UnknownJob,
         Self::DamagedJob,
