@@ -47,8 +47,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
         ("If-Range" = Option<String>, Header, description = "ETag that the range is of"),
     ),
     responses(
-        (status = 200, content_type = "application/octet-stream", body = Vec<u8>),
-        (status = 206, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 200, description = "All of it", content(
+            (Vec<u8> = "application/gzip"),
+            (Vec<u8> = "application/zstd"),
+            (Vec<u8> = "application/sql"),
+            (Vec<u8> = "application/octet-stream"),
+        )),
+        (status = 206, description = "The part that was asked for", content(
+            (Vec<u8> = "application/gzip"),
+            (Vec<u8> = "application/zstd"),
+            (Vec<u8> = "application/sql"),
+            (Vec<u8> = "application/octet-stream"),
+        )),
     )
 )]
 async fn download_backup(

@@ -264,6 +264,23 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
+fn the_data_of_a_backup_is_described_in_every_format_that_it_is_served_in() {
+    let document = document();
+    let data = &document["paths"]["/api/backups/{backup_id}/data"]["get"]["responses"];
+    for status in ["200", "206"] {
+        for format in [
+            "application/gzip",
+            "application/zstd",
+            "application/sql",
+            "application/octet-stream",
+        ] {
+            let content = &data[status]["content"][format];
+            assert!(content.is_object(), "{status} {format}");
+        }
+    }
+}
+
+#[test]
 fn an_import_of_nothing_good_is_described_as_it_answers() {
     let document = document();
     let import = &document["paths"]["/api/engines/{engine_id}/databases"]["post"];
