@@ -1,5 +1,7 @@
 //! Retention, as the scheduler carries it out once a day.
 
+use std::collections::BTreeMap;
+
 use dilux_core::Result;
 use dilux_core::expiry::{Expiry, ExpiryReport};
 use dilux_core::timer::TimerOutcome;
@@ -75,5 +77,27 @@ fn finished(report: &ExpiryReport) -> Finished {
     for (count, what) in told {
         message = format!("{message}, {count} {what}");
     }
-    Finished { outcome, message }
+    Finished {
+        outcome,
+        message,
+        counts: in_numbers(report),
+    }
+}
+
+/// The counts of a run, by the names that the API shows.
+fn in_numbers(report: &ExpiryReport) -> BTreeMap<String, u64> {
+    let counts = [
+        ("databases", report.databases),
+        ("failed", report.failed),
+        ("kept", report.kept),
+        ("announced", report.tombstoned),
+        ("withdrawn", report.withdrawn),
+        ("waiting", report.waiting),
+        ("deleted", report.deleted),
+        ("blocked", report.blocked),
+        ("over_budget", report.over_budget),
+        ("damaged", report.damaged),
+        ("orphans", report.orphans),
+    ];
+    BTreeMap::from(counts.map(|(name, count)| (name.to_owned(), count)))
 }

@@ -5,6 +5,7 @@
 //! one runs a slot, and another takes over when it dies. Time is the store's, so schedulers whose
 //! own clocks differ agree on it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dilux_core::health::{HealthStatus, examine};
@@ -43,6 +44,8 @@ pub enum TimerLook {
 pub(crate) struct Finished {
     pub(crate) outcome: TimerOutcome,
     pub(crate) message: String,
+    /// The same in numbers.
+    pub(crate) counts: BTreeMap<String, u64>,
 }
 
 /// A run under way.
@@ -103,7 +106,7 @@ impl Scheduler {
         match decide(&known, rule, &self.name, since) {
             Decision::Wait => Ok(TimerLook::NotDue),
             Decision::Note(state) => {
-                self.write(state, version.as_ref()).await?;
+                self.write(*state, version.as_ref()).await?;
                 Ok(TimerLook::NotDue)
             }
             Decision::Run(slot) => {
@@ -150,6 +153,7 @@ impl Scheduler {
                 let failed = Finished {
                     outcome: TimerOutcome::Failed,
                     message: error.to_string(),
+                    counts: BTreeMap::new(),
                 };
                 if let Err(second) = self.note_end(turn, failed).await {
                     tracing::warn!(timer = %turn.timer, error = %second, "the failure cannot be noted");
@@ -190,6 +194,7 @@ impl Scheduler {
                 || status.to_owned(),
                 |complaints| format!("{status}: {complaints}"),
             ),
+            counts: BTreeMap::new(),
         })
     }
 
@@ -231,6 +236,7 @@ impl Scheduler {
             ended_at: now,
             outcome: finished.outcome,
             message: finished.message.chars().take(1000).collect(),
+            counts: finished.counts,
         };
         let next = turn.rule.map_or(now, |rule| rule.next(now));
         let end = |state: TimerState| state.ended(&self.name, run.clone(), next);
@@ -289,6 +295,7 @@ impl Scheduler {
             ended_at,
             outcome: TimerOutcome::Done,
             message,
+            counts: BTreeMap::new(),
         };
         let next = TimerRule::every(self.installation.settings.tick).next(ended_at);
         let state = TimerState::after(Timer::Planning, run, next);

@@ -2,6 +2,7 @@
 //! tick, of which only the last one is noted. Pure: rule, stored state and `now` in, what is to be
 //! done out. All times are UTC.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -19,6 +20,11 @@ const MOST_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long after its time a timer that has not run is late.
 const LATE_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// Runs before the last one that are remembered, and the longest message of each, in characters: so
+/// many fit into one property of a row.
+const EARLIER_RUNS: usize = 30;
+const EARLIER_MESSAGE: usize = 300;
 
 /// A timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,6 +176,9 @@ pub struct TimerRun {
     pub outcome: TimerOutcome,
     /// What it did, or why it failed, for people.
     pub message: String,
+    /// The same in numbers, by name; empty for timers that count nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// What is known of a timer.
@@ -185,6 +194,8 @@ pub struct TimerState {
     pub claim: Option<TimerClaim>,
     /// The last run that ended.
     pub last: Option<TimerRun>,
+    /// Those before it, newest first, at most thirty.
+    pub earlier: Vec<TimerRun>,
 }
 
 impl TimerState {
@@ -196,6 +207,7 @@ impl TimerState {
             next: None,
             claim: None,
             last: None,
+            earlier: Vec::new(),
         }
     }
 
@@ -207,6 +219,7 @@ impl TimerState {
             next: Some(next),
             claim: None,
             last: Some(run),
+            earlier: Vec::new(),
         }
     }
 
@@ -240,7 +253,11 @@ impl TimerState {
             self.served = Some(run.slot);
             self.next = Some(next);
         }
-        self.last = Some(run);
+        if let Some(mut before) = self.last.replace(run) {
+            before.message = before.message.chars().take(EARLIER_MESSAGE).collect();
+            self.earlier.insert(0, before);
+            self.earlier.truncate(EARLIER_RUNS);
+        }
         Some(self)
     }
 
@@ -272,7 +289,7 @@ pub enum Decision {
     /// Nothing.
     Wait,
     /// Nothing but to write this state: it was found for the first time, or its rule changed.
-    Note(TimerState),
+    Note(Box<TimerState>),
     /// To run it for this slot, which is the newest; older ones that were missed are not made up.
     Run(Timestamp),
 }
@@ -307,11 +324,11 @@ fn note(known: &TimerState, served: Option<Timestamp>, next: Option<Timestamp>) 
     if (known.served, known.next) == (served, next) {
         return Decision::Wait;
     }
-    Decision::Note(TimerState {
+    Decision::Note(Box::new(TimerState {
         served,
         next,
         ..known.clone()
-    })
+    }))
 }
 
 fn after(at: Timestamp, span: SignedDuration) -> Timestamp {

@@ -1,5 +1,7 @@
 //! The health of the installation: what was found is shown, and a dead scheduler is no green light.
 
+use std::collections::BTreeMap;
+
 use dilux_core::health::examine;
 use dilux_core::model::{DeadLetter, DeadLetterReason};
 use dilux_core::storage::{Condition, Entity, EntityKey, TableName, TableOperation};
@@ -30,6 +32,7 @@ pub(crate) async fn ran(world: &World, timer: Timer, next: &str) -> TimerState {
         ended_at: now,
         outcome: TimerOutcome::Done,
         message: "as it should".to_owned(),
+        counts: BTreeMap::new(),
     };
     let state = TimerState::after(timer, run, next.parse().unwrap());
     let timers = &world.installation.repositories.timers;

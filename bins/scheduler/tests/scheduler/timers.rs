@@ -91,6 +91,7 @@ async fn retention_runs_at_two_in_one_of_the_schedulers_and_not_again_that_day()
     let run = state.last.unwrap();
     assert_eq!(run.slot, at("2026-03-05T02:00:00Z"));
     assert!(run.message.starts_with("1 databases"), "{}", run.message);
+    assert_eq!((run.counts["databases"], run.counts["deleted"]), (1, 0));
     for now in [
         "2026-03-05T02:00:30Z",
         "2026-03-05T14:00:00Z",
@@ -103,6 +104,12 @@ async fn retention_runs_at_two_in_one_of_the_schedulers_and_not_again_that_day()
     }
     set(&world.clock, "2026-03-06T02:00:00Z");
     assert_eq!(world.look(&second, Timer::Retention).await, DONE);
+    let state = world.timer(Timer::Retention).await;
+    assert_eq!(
+        state.earlier,
+        [run],
+        "the run of the day before is remembered"
+    );
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ impl Row for TimerState {
         if let Some(last) = &self.last {
             row.json("last", last);
         }
+        if !self.earlier.is_empty() {
+            row.json("earlier", &self.earlier);
+        }
     }
 
     fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
@@ -27,6 +30,11 @@ impl Row for TimerState {
             next: row.optional_instant("next").ok().flatten(),
             claim: row.optional_json("claim").ok().flatten(),
             last: row.optional_json("last").ok().flatten(),
+            earlier: row
+                .optional_json("earlier")
+                .ok()
+                .flatten()
+                .unwrap_or_default(),
         })
     }
 }

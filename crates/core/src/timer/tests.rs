@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 const ME: &str = "scheduler-1";
@@ -33,6 +35,7 @@ fn run(slot: &str, outcome: TimerOutcome) -> TimerRun {
         ended_at: at(slot),
         outcome,
         message: String::new(),
+        counts: BTreeMap::new(),
     }
 }
 
@@ -239,4 +242,31 @@ fn names_are_read_as_they_are_written() {
         assert_eq!(timer.as_str().parse(), Ok(timer));
     }
     assert!("lunch".parse::<Timer>().is_err());
+}
+
+#[test]
+fn so_many_runs_are_remembered_that_they_fit_into_a_row() {
+    let mut known = TimerState::unknown(Timer::Retention);
+    for number in 0..40_i64 {
+        let slot = at("2026-03-01T02:00:00Z") + SignedDuration::from_hours(24 * number);
+        let run = TimerRun {
+            slot,
+            message: "é".repeat(1000),
+            counts: BTreeMap::from([("deleted".to_owned(), u64::MAX)]),
+            ..run("2026-03-01T02:00:00Z", TimerOutcome::Failed)
+        };
+        let running = known.claimed(slot, ME, slot);
+        known = running.ended(ME, run, slot).unwrap();
+    }
+    let last = known.last.unwrap();
+    assert_eq!(last.slot, at("2026-04-09T02:00:00Z"));
+    assert_eq!(last.message.chars().count(), 1000);
+    assert_eq!(known.earlier.len(), 30);
+    assert_eq!(known.earlier[0].slot, at("2026-04-08T02:00:00Z"));
+    let stored = serde_json::to_string(&known.earlier).unwrap();
+    assert!(
+        stored.encode_utf16().count() < 32 * 1024,
+        "{}",
+        stored.len()
+    );
 }

@@ -32,6 +32,7 @@ fn run(outcome: TimerOutcome) -> TimerRun {
         ended_at: now,
         outcome,
         message: "3 databases".to_owned(),
+        counts: std::collections::BTreeMap::new(),
     }
 }
 
