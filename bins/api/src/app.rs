@@ -19,6 +19,7 @@ mod health;
 mod identities;
 mod jobs;
 mod metrics;
+mod page;
 mod people;
 mod policies;
 mod readiness;
@@ -62,6 +63,7 @@ pub(crate) use files::{BackupFile, BackupFiles};
 pub(crate) use health::HealthView;
 pub(crate) use jobs::{JobPage, Started};
 pub(crate) use metrics::{DatabaseFigures, Figures};
+pub(crate) use page::{Page, Position, Start};
 pub(crate) use people::UserPage;
 
 use crate::attempts::Attempts;

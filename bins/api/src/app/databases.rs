@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::audit::Event;
 use super::deletions::BackupsDeleted;
-use super::{Application, write_error};
+use super::{Application, Page, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::permission::Permission;
@@ -35,12 +35,8 @@ pub(crate) struct DatabaseView {
 /// A page of databases.
 #[derive(Debug)]
 pub(crate) struct DatabasePage {
-    /// Those of the page, by label.
-    pub(crate) items: Vec<DatabaseView>,
-    /// Those that match, on all pages.
-    pub(crate) total: usize,
-    /// Whether more follow.
-    pub(crate) has_more: bool,
+    /// Those that match, by label.
+    pub(crate) page: Page<DatabaseView>,
     /// Ids of rows that cannot be shown, and why.
     pub(crate) damaged: Vec<(String, String)>,
 }
@@ -168,20 +164,13 @@ impl Application {
                 )),
             }
         }
-        items.sort_by_cached_key(|view| {
-            let database = &view.database.value;
-            (database.label.as_str().to_lowercase(), database.id.clone())
-        });
-        let total = items.len();
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let items: Vec<_> = items.into_iter().skip(filter.offset).take(limit).collect();
-        let has_more = filter.offset.saturating_add(items.len()) < total;
-        Ok(DatabasePage {
-            items,
-            total,
-            has_more,
-            damaged,
-        })
+        let page = Page::cut(items, &filter.start(), limit, |view| {
+            let database = &view.database.value;
+            let label = database.label.as_str().to_lowercase();
+            (label, database.id.to_string())
+        });
+        Ok(DatabasePage { page, damaged })
     }
 
     /// All engines.

@@ -18,9 +18,9 @@ pub(crate) use credentials::{AppliedCredentials, CredentialUpdate, CredentialVie
 pub(crate) use removal::{EngineRemoved, RemovalPreview};
 pub(crate) use update::EngineUpdate;
 
-use super::Application;
 use super::audit::Event;
 use super::undo::Undo;
+use super::{Application, Page};
 use crate::caller::Caller;
 use crate::wire::engine::{EngineFilter, NewEngine};
 use crate::wire::sign_in::{SignIn, uses_no_password};
@@ -37,10 +37,8 @@ pub(crate) struct EngineView {
 /// A page of engines.
 #[derive(Debug)]
 pub(crate) struct EnginePage {
-    /// Those of the page, by name.
-    pub(crate) items: Vec<EngineView>,
-    /// Those that match, on all pages.
-    pub(crate) total: usize,
+    /// Those that match, by name.
+    pub(crate) page: Page<EngineView>,
     /// Rows that cannot be read.
     pub(crate) damaged: Vec<DamagedRow>,
 }
@@ -83,30 +81,19 @@ pub(super) fn event(action: AuditAction, engine: &Engine, details: serde_json::V
 impl Application {
     /// The engines that match `filter`, by name.
     pub(crate) async fn list_engines(&self, filter: &EngineFilter) -> Result<EnginePage> {
-        let Listing { mut items, damaged } = self.installation.repositories.engines.list().await?;
+        let Listing { items, damaged } = self.installation.repositories.engines.list().await?;
         let counts = self.count_databases().await?;
-        items.retain(|engine| matches(filter, &engine.value));
-        items.sort_by_cached_key(|engine| {
-            (
-                engine.value.name.as_str().to_lowercase(),
-                engine.value.id.clone(),
-            )
+        let found = items.into_iter();
+        let found = found.filter(|engine| matches(filter, &engine.value));
+        let views = found.map(|engine| EngineView {
+            database_count: counts.get(&engine.value.id).copied().unwrap_or(0),
+            engine,
         });
-        let total = items.len();
-        let items = items
-            .into_iter()
-            .skip(filter.offset)
-            .take(filter.limit)
-            .map(|engine| EngineView {
-                database_count: counts.get(&engine.value.id).copied().unwrap_or(0),
-                engine,
-            })
-            .collect();
-        Ok(EnginePage {
-            items,
-            total,
-            damaged,
-        })
+        let page = Page::cut(views.collect(), &filter.start(), filter.limit, |view| {
+            let engine = &view.engine.value;
+            (engine.name.as_str().to_lowercase(), engine.id.to_string())
+        });
+        Ok(EnginePage { page, damaged })
     }
 
     async fn count_databases(&self) -> Result<HashMap<EngineId, usize>> {

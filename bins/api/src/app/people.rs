@@ -9,9 +9,9 @@ use dilux_core::secret::SecretValue;
 use dilux_core::{Error, Result};
 use serde_json::{Value, json};
 
-use super::Application;
 use super::audit::Event;
 use super::sessions::event;
+use super::{Application, Page};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::password::require_choosable;
@@ -21,10 +21,8 @@ use crate::wire::user::UserFilter;
 /// A page of people.
 #[derive(Debug)]
 pub(crate) struct UserPage {
-    /// Those of the page, by e-mail.
-    pub(crate) items: Vec<User>,
-    /// Those that match, on all pages.
-    pub(crate) total: usize,
+    /// Those that match, by e-mail.
+    pub(crate) page: Page<User>,
     /// Requests for access that nobody has decided.
     pub(crate) pending_requests: usize,
     /// Rows that cannot be read.
@@ -85,13 +83,11 @@ impl Application {
         let Listing { items, damaged } = self.installation.repositories.users.list().await?;
         let mut items: Vec<User> = items.into_iter().map(|user| user.value).collect();
         items.retain(|user| filter.matches(user));
-        items.sort_by_cached_key(|user| user.email.folded());
-        let total = items.len();
-        let start = (filter.page - 1).saturating_mul(filter.page_size);
-        let page = items.into_iter().skip(start).take(filter.page_size);
+        let page = Page::cut(items, &filter.start(), filter.page_size, |user| {
+            (user.email.folded(), user.id.to_string())
+        });
         Ok(UserPage {
-            items: page.collect(),
-            total,
+            page,
             pending_requests: self.accounts().pending_requests().await?.items.len(),
             damaged,
         })

@@ -48,7 +48,7 @@ async fn list_databases(
     Query(filter): Query<DatabaseFilter>,
 ) -> Answer<Json<DatabaseList>> {
     let page = app.list_databases(&filter).await?;
-    let rpos = app.rpos_of(&page.items).await?;
+    let rpos = app.rpos_of(&page.page.items).await?;
     Ok(Json(DatabaseList::new(page, &rpos, &caller)))
 }
 

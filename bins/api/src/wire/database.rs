@@ -20,7 +20,7 @@ pub(crate) use new::{CompressionChoice, EngineChoice, NewDatabase, PolicyChoice}
 use super::Damaged;
 use super::backup::BackupsDeleted;
 use super::rpo::Rpo;
-use crate::app::{DatabasePage, DatabaseView};
+use crate::app::{DatabasePage, DatabaseView, Position, Start};
 use crate::caller::Caller;
 use crate::input::{Filters, FromQuery};
 
@@ -170,9 +170,12 @@ pub(crate) struct DatabaseFilter {
     /// Most databases in the answer, 1–1000; all when absent.
     #[param(value_type = Option<u64>, minimum = 1, maximum = 1000)]
     pub(crate) limit: Option<usize>,
-    /// Databases to pass over.
+    /// Databases to pass over; or `cursor` instead.
     #[param(value_type = Option<u64>)]
-    pub(crate) offset: usize,
+    offset: usize,
+    /// Where the page starts: `next_cursor` of an earlier one.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Position>,
     /// Text in label or host, whatever its case.
     pub(crate) search: Option<String>,
     /// On this host.
@@ -185,6 +188,14 @@ pub(crate) struct DatabaseFilter {
     pub(crate) engine_id: Option<String>,
 }
 
+impl DatabaseFilter {
+    /// Where the page starts.
+    pub(crate) fn start(&self) -> Start {
+        let cursor = self.cursor.clone();
+        cursor.map_or(Start::Offset(self.offset), Start::After)
+    }
+}
+
 impl FromQuery for DatabaseFilter {
     fn read(filters: &Filters<'_>) -> Option<Self> {
         let limit = filters.number("limit", 1..=1000);
@@ -194,6 +205,7 @@ impl FromQuery for DatabaseFilter {
             engine_type: filters.parsed("type"),
             limit: limit.and_then(|limit| usize::try_from(limit).ok()),
             offset: usize::try_from(offset.unwrap_or(0)).ok()?,
+            cursor: filters.parsed("cursor"),
             search: filters.text("search").map(str::to_lowercase),
             host: filters.text("host").map(str::to_owned),
             policy_id: filters.text("policy_id").map(str::to_owned),
@@ -230,6 +242,8 @@ pub(crate) struct DatabaseList {
     total: usize,
     /// Whether more follow.
     has_more: bool,
+    /// Where the next page starts; `null` on the last one.
+    next_cursor: Option<String>,
     /// Rows that cannot be read.
     damaged: Vec<Damaged>,
 }
@@ -237,12 +251,13 @@ pub(crate) struct DatabaseList {
 impl DatabaseList {
     /// A page with how each database stands, in the same order, as the caller may see it.
     pub(crate) fn new(page: DatabasePage, rpos: &[dilux_core::rpo::Rpo], caller: &Caller) -> Self {
-        let views = page.items.iter().zip(rpos);
+        let views = page.page.items.iter().zip(rpos);
         let databases = views.map(|(view, rpo)| Database::from(view).standing(rpo).seen_by(caller));
         Self {
-            count: page.items.len(),
-            total: page.total,
-            has_more: page.has_more,
+            count: page.page.items.len(),
+            total: page.page.total,
+            has_more: page.page.next.is_some(),
+            next_cursor: page.page.next.as_ref().map(Position::to_string),
             databases: databases.collect(),
             damaged: page
                 .damaged

@@ -19,7 +19,7 @@ pub(crate) use credentials::{
 use super::Damaged;
 use super::backup::BackupsDeleted;
 use super::sign_in::{SignIn, SignInPatch};
-use crate::app::{EnginePage, EngineRemoved, EngineUpdate, EngineView};
+use crate::app::{EnginePage, EngineRemoved, EngineUpdate, EngineView, Position, Start};
 use crate::caller::Caller;
 use crate::input::{Fields, Filters, FromFields, FromQuery, Patch};
 
@@ -247,14 +247,25 @@ pub(crate) struct EngineFilter {
     /// Most engines in the answer, 1–1000; 100 when absent.
     #[param(value_type = Option<u64>, minimum = 1, maximum = 1000)]
     pub(crate) limit: usize,
-    /// Engines to pass over.
+    /// Engines to pass over; or `cursor` instead.
     #[param(value_type = Option<u64>)]
-    pub(crate) offset: usize,
+    offset: usize,
+    /// Where the page starts: `next_cursor` of an earlier one.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Position>,
     /// Text in name or host, whatever its case.
     pub(crate) search: Option<String>,
     /// Of this type.
     #[param(value_type = Option<String>)]
     pub(crate) engine_type: Option<EngineType>,
+}
+
+impl EngineFilter {
+    /// Where the page starts.
+    pub(crate) fn start(&self) -> Start {
+        let cursor = self.cursor.clone();
+        cursor.map_or(Start::Offset(self.offset), Start::After)
+    }
 }
 
 impl FromQuery for EngineFilter {
@@ -264,6 +275,7 @@ impl FromQuery for EngineFilter {
         Some(Self {
             limit: usize::try_from(limit).ok()?,
             offset: usize::try_from(offset.unwrap_or(0)).ok()?,
+            cursor: filters.parsed("cursor"),
             search: filters.text("search").map(str::to_lowercase),
             engine_type: filters.parsed("engine_type"),
         })
@@ -279,8 +291,10 @@ pub(crate) struct EngineList {
     total: usize,
     /// As asked.
     limit: usize,
-    /// As asked.
-    offset: usize,
+    /// As asked; `null` when a cursor was sent.
+    offset: Option<usize>,
+    /// Where the next page starts; `null` on the last one.
+    next_cursor: Option<String>,
     /// Rows that cannot be read.
     damaged: Vec<Damaged>,
 }
@@ -290,10 +304,11 @@ impl EngineList {
     pub(crate) fn new(page: &EnginePage, filter: &EngineFilter, caller: &Caller) -> Self {
         let shown = |view| Engine::from(view).seen_by(caller);
         Self {
-            items: page.items.iter().map(shown).collect(),
-            total: page.total,
+            items: page.page.items.iter().map(shown).collect(),
+            total: page.page.total,
             limit: filter.limit,
-            offset: filter.offset,
+            offset: filter.cursor.is_none().then_some(filter.offset),
+            next_cursor: page.page.next.as_ref().map(Position::to_string),
             damaged: page.damaged.iter().map(Damaged::from).collect(),
         }
     }

@@ -13,7 +13,7 @@ pub(crate) use sign_in::{
 };
 
 use super::Damaged;
-use crate::app::UserPage;
+use crate::app::{Position, Start, UserPage};
 use crate::caller::Caller;
 use crate::input::{Fields, Filters, FromFields, FromQuery};
 
@@ -147,12 +147,14 @@ pub(crate) struct UserList {
     count: usize,
     /// People that match, on all pages.
     total_count: usize,
-    /// As asked.
-    page: usize,
+    /// As asked; `null` when a cursor was sent.
+    page: Option<usize>,
     /// As asked.
     page_size: usize,
     /// Whether more follow.
     has_more: bool,
+    /// Where the next page starts; `null` on the last one.
+    next_cursor: Option<String>,
     /// Requests for access that nobody has decided.
     pending_requests_count: usize,
     /// Rows that cannot be read.
@@ -163,12 +165,13 @@ impl UserList {
     /// The answer to `filter`.
     pub(crate) fn new(found: &UserPage, filter: &UserFilter) -> Self {
         Self {
-            users: found.items.iter().map(User::from).collect(),
-            count: found.items.len(),
-            total_count: found.total,
-            page: filter.page,
+            users: found.page.items.iter().map(User::from).collect(),
+            count: found.page.items.len(),
+            total_count: found.page.total,
+            page: filter.cursor.is_none().then_some(filter.page),
             page_size: filter.page_size,
-            has_more: filter.page.saturating_mul(filter.page_size) < found.total,
+            has_more: found.page.next.is_some(),
+            next_cursor: found.page.next.as_ref().map(Position::to_string),
             pending_requests_count: found.pending_requests,
             damaged: found.damaged.iter().map(Damaged::from).collect(),
         }
@@ -179,9 +182,12 @@ impl UserList {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UserFilter {
-    /// Which page, from 1.
+    /// Which page, from 1; or `cursor` instead.
     #[param(value_type = Option<u64>, minimum = 1)]
-    pub(crate) page: usize,
+    page: usize,
+    /// Where the page starts: `next_cursor` of an earlier one.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Position>,
     /// People a page, 1–1000; 50 when absent.
     #[param(value_type = Option<u64>, minimum = 1, maximum = 1000)]
     pub(crate) page_size: usize,
@@ -207,6 +213,7 @@ impl FromQuery for UserFilter {
         };
         Some(Self {
             page: usize::try_from(page.unwrap_or(1)).ok()?,
+            cursor: filters.parsed("cursor"),
             page_size: usize::try_from(page_size.unwrap_or(50)).ok()?,
             search: filters.text("search").map(str::to_lowercase),
             status,
@@ -215,6 +222,13 @@ impl FromQuery for UserFilter {
 }
 
 impl UserFilter {
+    /// Where the page starts.
+    pub(crate) fn start(&self) -> Start {
+        let skipped = (self.page - 1).saturating_mul(self.page_size);
+        let cursor = self.cursor.clone();
+        cursor.map_or(Start::Offset(skipped), Start::After)
+    }
+
     /// Whether somebody is to be listed.
     pub(crate) fn matches(&self, user: &model::User) -> bool {
         let is_found = self.search.as_ref().is_none_or(|text| {

@@ -8,6 +8,7 @@ mod backups;
 mod canary;
 mod connections;
 mod credentials;
+mod cursors;
 mod databases;
 mod databases_changed;
 mod databases_listed;
