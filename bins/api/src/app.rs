@@ -65,6 +65,7 @@ pub(crate) use jobs::{JobPage, Started};
 pub(crate) use metrics::{DatabaseFigures, Figures};
 pub(crate) use page::{Page, Position, Start};
 pub(crate) use people::UserPage;
+pub(crate) use retention::TimerView;
 
 use crate::attempts::Attempts;
 use crate::context::Context;

@@ -3,6 +3,8 @@
 use dilux_core::Result;
 use dilux_core::expiry::DatabasePreview;
 use dilux_core::model::{AuditAction, AuditResourceType, Backup, BackupId, Mark};
+use dilux_core::timer::{Timer, TimerState};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::audit::Event;
@@ -11,7 +13,26 @@ use crate::caller::Caller;
 use crate::wire::backup::describe;
 use crate::wire::retention::{DryRun, Wish};
 
+/// A timer as it stands.
+#[derive(Debug)]
+pub(crate) struct TimerView {
+    /// Its state.
+    pub(crate) state: TimerState,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
 impl Application {
+    /// The timer of retention, with its newest runs.
+    pub(crate) async fn view_retention_timer(&self) -> Result<TimerView> {
+        let timers = &self.installation.repositories.timers;
+        let state = timers.get(&Timer::Retention).await?;
+        Ok(TimerView {
+            state: state.map_or_else(|| TimerState::unknown(Timer::Retention), |row| row.value),
+            now: self.installation.clock.now(),
+        })
+    }
+
     /// What retention would do, and why.
     pub(crate) async fn preview_retention(&self, wish: &DryRun) -> Result<Vec<DatabasePreview>> {
         self.expiry()

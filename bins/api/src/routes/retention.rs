@@ -12,11 +12,14 @@ use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::backup::Backup;
-use crate::wire::retention::{BackupKept, DryRun, DryRunBody, RetentionPreview, Wish};
+use crate::wire::retention::{
+    BackupKept, DryRun, DryRunBody, RetentionPreview, RetentionRuns, Wish,
+};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::View, routes!(dry_run))
+        .route(Permission::View, routes!(list_runs))
         .route(Permission::RunBackups, routes!(pin_backup, unpin_backup))
         .route(Permission::RunBackups, routes!(hold_backup))
         .route(Permission::DeleteData, routes!(release_backup))
@@ -36,6 +39,15 @@ async fn dry_run(
 ) -> Answer<Json<RetentionPreview>> {
     let databases = app.preview_retention(&wish).await?;
     Ok(Json(RetentionPreview::from(databases)))
+}
+
+/// The newest runs of retention: what each announced, deleted and left alone, and why.
+#[utoipa::path(
+    get, path = "/api/retention/runs", tag = "retention",
+    responses((status = 200, body = RetentionRuns))
+)]
+async fn list_runs(State(app): State<App>) -> Answer<Json<RetentionRuns>> {
+    Ok(Json(app.view_retention_timer().await?.into()))
 }
 
 /// Pins a backup: retention keeps it until it is unpinned. An announced deletion is taken back.

@@ -1,5 +1,7 @@
 //! Retention on the wire: dry runs, and wishes about single backups.
 
+mod runs;
+
 use dilux_core::expiry::{DatabasePreview, PreviewedBackup, Proposal, Scope};
 use dilux_core::model::{self, DatabaseId, Fate, KeepCount, PolicyId};
 use dilux_core::retention::{TierKeep, Verdict};
@@ -8,6 +10,8 @@ use utoipa::ToSchema;
 
 use super::backup::Backup;
 use crate::input::{Fields, FromFields};
+
+pub(crate) use runs::RetentionRuns;
 
 /// Longest note.
 const NOTE_LIMIT: usize = 1000;

@@ -50,6 +50,7 @@ const ROUTES: &[&str] = &[
     "GET /api/backups/{backup_id}/data",
     "POST /api/backups/{backup_id}/restore",
     "POST /api/retention/dry-run",
+    "GET /api/retention/runs",
     "POST /api/backups/{backup_id}/pin",
     "DELETE /api/backups/{backup_id}/pin",
     "POST /api/backups/{backup_id}/hold",

@@ -1,7 +1,10 @@
 //! Dry runs of retention, pins, holds, deletions taken back, and what readers block.
 
+use std::collections::BTreeMap;
+
 use dilux_core::expiry::Expiry;
 use dilux_core::model::BackupId;
+use dilux_core::timer::{Timer, TimerOutcome, TimerRun, TimerState};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -182,4 +185,47 @@ async fn a_link_and_a_restore_keep_what_they_read_from_being_deleted() {
     assert_eq!(expire(&shop).await, 0);
     pass_days(&shop, 1);
     assert_eq!(expire(&shop).await, 1, "the link is no longer valid");
+}
+
+#[tokio::test]
+async fn the_runs_of_retention_are_listed_newest_first_with_what_they_did() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    let none = world.get("/api/retention/runs").await.expect(200);
+    assert_eq!(
+        none,
+        json!({ "runs": [], "count": 0, "next_at": null, "running_since": null })
+    );
+    let mut state = TimerState::unknown(Timer::Retention);
+    for (day, deleted) in [(1, 7), (2, 0)] {
+        let slot = format!("2026-01-3{}T02:00:00Z", day - 1).parse().unwrap();
+        let run = TimerRun {
+            slot,
+            started_at: slot,
+            ended_at: slot + SignedDuration::from_secs(30),
+            outcome: TimerOutcome::Done,
+            message: format!("{deleted} are deleted"),
+            counts: BTreeMap::from([("deleted".to_owned(), deleted)]),
+        };
+        let next = "2026-02-01T02:00:00Z".parse().unwrap();
+        state = state
+            .claimed(slot, "me", slot)
+            .ended("me", run, next)
+            .unwrap();
+    }
+    let timers = &world.installation.repositories.timers;
+    timers.insert(state).await.unwrap();
+    let listed = world.get("/api/retention/runs").await.expect(200);
+    assert_eq!(listed["count"], 2);
+    assert_eq!(listed["next_at"], "2026-02-01T02:00:00Z");
+    let newest = json!({
+        "due_at": "2026-01-31T02:00:00Z",
+        "started_at": "2026-01-31T02:00:00Z",
+        "ended_at": "2026-01-31T02:00:30Z",
+        "outcome": "done",
+        "message": "0 are deleted",
+        "counts": { "deleted": 0 },
+    });
+    assert_eq!(listed["runs"][0], newest);
+    assert_eq!(listed["runs"][1]["counts"], json!({ "deleted": 7 }));
 }

@@ -86,6 +86,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("GET /api/backups/{backup_id}/data", "read-data"),
     ("POST /api/backups/{backup_id}/restore", "read-data"),
     ("POST /api/retention/dry-run", "view"),
+    ("GET /api/retention/runs", "view"),
     ("GET /api/audit", "administer"),
     ("GET /api/audit/actions", "view"),
     ("GET /api/audit/resource-types", "view"),
