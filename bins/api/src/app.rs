@@ -22,6 +22,7 @@ mod metrics;
 mod page;
 mod people;
 mod policies;
+mod provider_sign_ins;
 mod readiness;
 mod restores;
 mod retention;

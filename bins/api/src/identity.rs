@@ -4,10 +4,12 @@
 //! `claims`, and whose keys are believed in `keys`. Nothing here knows who is registered.
 
 mod claims;
+mod code_flow;
 mod fetch;
 mod header;
 mod keys;
 mod object;
+mod return_path;
 mod signature;
 
 use dilux_core::accounts::Identity;
@@ -15,7 +17,11 @@ use dilux_core::config::IdentityProviderSettings;
 use dilux_core::{Error, Result};
 use jiff::Timestamp;
 
+pub(crate) use code_flow::{Callback, PATIENCE};
+pub(crate) use return_path::ReturnPath;
+
 use claims::Claims;
+use code_flow::UsedAttempts;
 use keys::Keys;
 
 /// Why a token is not accepted.
@@ -49,6 +55,8 @@ enum Fault {
     Early,
     #[error("it is an ID token; send an access token")]
     IdToken,
+    #[error("it belongs to another sign-in")]
+    Nonce,
 }
 
 impl From<Fault> for Error {
@@ -62,6 +70,7 @@ impl From<Fault> for Error {
 pub(crate) struct IdentityProvider {
     settings: IdentityProviderSettings,
     keys: Keys,
+    used: UsedAttempts,
 }
 
 impl IdentityProvider {
@@ -70,6 +79,7 @@ impl IdentityProvider {
         Self {
             keys: Keys::new(settings.clone()),
             settings,
+            used: UsedAttempts::default(),
         }
     }
 

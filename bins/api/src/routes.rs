@@ -16,6 +16,7 @@ mod health;
 mod jobs;
 mod metrics;
 mod policies;
+mod provider;
 mod reply;
 mod restores;
 mod retention;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Routes {
         .merge(settings::routes())
         .merge(tokens::routes())
         .merge(auth::routes())
+        .merge(provider::routes())
         .merge(users::routes())
         .merge(access_requests::routes())
         .merge(audit::routes())

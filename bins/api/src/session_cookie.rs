@@ -9,6 +9,8 @@ use axum::http::{Method, Uri};
 use dilux_core::secret::SecretValue;
 use dilux_core::{Error, Result};
 
+use crate::identity::PATIENCE;
+
 /// Name of the cookie. The prefix makes browsers insist on `Secure`, `Path=/` and no `Domain`.
 pub(crate) const NAME: &str = "__Host-dilux_session";
 
@@ -17,15 +19,27 @@ const OWN_PAGE: HeaderName = HeaderName::from_static("x-requested-with");
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Name of the cookie of a sign-in that was begun and goes on at the identity provider.
+const ATTEMPT: &str = "__Host-dilux_sign_in";
+
 /// The text of the session that a request brings.
 pub(crate) fn session_in(headers: &HeaderMap) -> Option<&str> {
+    cookie_in(headers, NAME)
+}
+
+/// The text of the attempt to sign in that a request brings.
+pub(crate) fn attempt_in(headers: &HeaderMap) -> Option<&str> {
+    cookie_in(headers, ATTEMPT)
+}
+
+fn cookie_in<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let texts = headers.get_all(header::COOKIE).iter();
     let pairs = texts
         .filter_map(|text| text.to_str().ok())
         .flat_map(|text| text.split(';'));
     pairs
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == NAME)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }
 
@@ -36,6 +50,26 @@ pub(crate) fn give(text: &SecretValue) -> (HeaderName, String) {
         header::SET_COOKIE,
         format!("{NAME}={}; {attributes}", text.expose()),
     )
+}
+
+/// The header that gives a browser its attempt to sign in. It must come along when the identity
+/// provider sends the browser back, which `Strict` would not allow.
+pub(crate) fn give_attempt(text: &SecretValue) -> (HeaderName, String) {
+    let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax";
+    let lifetime = PATIENCE.as_secs();
+    (
+        header::SET_COOKIE,
+        format!(
+            "{ATTEMPT}={}; {attributes}; Max-Age={lifetime}",
+            text.expose()
+        ),
+    )
+}
+
+/// The header that takes an attempt from a browser.
+pub(crate) fn take_back_attempt() -> (HeaderName, String) {
+    let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0";
+    (header::SET_COOKIE, format!("{ATTEMPT}=; {attributes}"))
 }
 
 /// The header that takes the session from a browser.

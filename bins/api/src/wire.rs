@@ -20,6 +20,7 @@ pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod policy;
+pub(crate) mod provider;
 pub(crate) mod retention;
 pub(crate) mod rpo;
 pub(crate) mod schedule;

@@ -115,7 +115,7 @@ impl Application {
         }
     }
 
-    async fn record_arrival(&self, user: &User, address: Option<IpAddr>, name: &str) {
+    pub(super) async fn record_arrival(&self, user: &User, address: Option<IpAddr>, name: &str) {
         let mut caller = Caller::bearer(user);
         caller.address = address;
         let details = json!({

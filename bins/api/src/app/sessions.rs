@@ -138,7 +138,7 @@ impl Application {
     }
 
     /// Deletes sessions that are over, of the first page; the next sign-in goes on.
-    async fn forget_ended_sessions(&self) {
+    pub(super) async fn forget_ended_sessions(&self) {
         let sessions = &self.installation.repositories.sessions;
         let now = self.installation.clock.now();
         let limits = self.installation.settings.sessions;

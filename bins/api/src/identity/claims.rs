@@ -6,6 +6,7 @@ use dilux_core::config::IdentityProviderSettings;
 use dilux_core::model::{Email, Label, UserId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
 
 use super::Fault;
 
@@ -46,6 +47,36 @@ impl Claims {
             return Err(Fault::IdToken);
         }
         Ok(())
+    }
+
+    /// Fails unless these are of the ID token of the sign-in with this nonce. It need not say from
+    /// when on it is valid: it comes from the issuer itself, and says when it was written.
+    pub(super) fn require_sign_in(
+        &self,
+        settings: &IdentityProviderSettings,
+        nonce: &str,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.require_origin(settings)?;
+        let audiences = self.audiences()?;
+        let client = settings.client_id.as_str();
+        let party = self.text("azp")?;
+        let is_ours = audiences.contains(&client)
+            && party.map_or(audiences.len() == 1, |party| party == client);
+        if !is_ours {
+            return Err(Fault::Audience);
+        }
+        self.require_unexpired(now)?;
+        require_begun(self.seconds("iat")?.ok_or(Fault::Missing("iat"))?, now)?;
+        if let Some(begin) = self.seconds("nbf")? {
+            require_begun(begin, now)?;
+        }
+        let given = self.required_text("nonce")?;
+        if given.as_bytes().ct_eq(nonce.as_bytes()).into() {
+            Ok(())
+        } else {
+            Err(Fault::Nonce)
+        }
     }
 
     /// Whom the token speaks of.

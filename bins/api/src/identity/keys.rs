@@ -32,10 +32,24 @@ const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the issuer says of itself (OpenID Connect Discovery).
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Description {
+#[derive(Debug, Deserialize)]
+struct Description {
     issuer: String,
     jwks_uri: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// Where people sign in, and where codes are exchanged.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    /// For browsers.
+    pub(super) authorization: Url,
+    /// For us.
+    pub(super) token: Url,
+    /// Whether the app's secret may stand in the body; else it is in a header.
+    pub(super) takes_secret_in_body: bool,
 }
 
 /// A set of keys, as fetched. A key of a kind that is not known is no reason to believe none.
@@ -48,6 +62,7 @@ struct KeySet {
 #[derive(Debug)]
 struct Fetched {
     keys: Vec<Jwk>,
+    endpoints: Endpoints,
     at: Timestamp,
 }
 
@@ -100,6 +115,24 @@ impl Keys {
         key.ok_or_else(|| Fault::UnknownKey.into())
     }
 
+    /// Where to sign in.
+    pub(super) async fn endpoints(&self, now: Timestamp) -> Result<Endpoints> {
+        if self.usable(now).is_none() {
+            let tried = self.tried.lock().await;
+            if self.usable(now).is_none() {
+                self.fetch(tried, now).await?;
+            }
+        }
+        let fetched = self.usable(now);
+        let fetched = fetched.ok_or_else(|| unavailable("it did not a moment ago".into()))?;
+        Ok(fetched.endpoints.clone())
+    }
+
+    /// What asks the issuer.
+    pub(super) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     fn usable(&self, now: Timestamp) -> Option<Arc<Fetched>> {
         let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
         let fetched = fetched.clone()?;
@@ -129,6 +162,7 @@ impl Keys {
         let keys = keys.filter_map(|key| serde_json::from_value(key).ok());
         let fetched = Fetched {
             keys: keys.collect(),
+            endpoints: self.endpoints_of(&description)?,
             at: now,
         };
         let mut place = self.fetched.write().unwrap_or_else(PoisonError::into_inner);
@@ -146,6 +180,16 @@ impl Keys {
             return Err(unavailable("it calls itself by another name".into()));
         }
         Ok(description)
+    }
+
+    fn endpoints_of(&self, description: &Description) -> Result<Endpoints> {
+        let methods = description.token_endpoint_auth_methods_supported.as_deref();
+        let in_body = |method: &String| method == "client_secret_post";
+        Ok(Endpoints {
+            authorization: self.named(&description.authorization_endpoint)?,
+            token: self.named(&description.token_endpoint)?,
+            takes_secret_in_body: methods.unwrap_or_default().iter().any(in_body),
+        })
     }
 
     /// An address that the issuer names: as safe as its own, or not used.

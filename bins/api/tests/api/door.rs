@@ -79,7 +79,14 @@ async fn every_operation_but_health_and_signing_in_needs_a_token() {
         }
     }
     open.dedup();
-    let expected = ["/api/auth/invitation", "/api/auth/login", "/api/health"];
+    let expected = [
+        "/api/auth/invitation",
+        "/api/auth/login",
+        "/api/auth/methods",
+        "/api/auth/oidc/callback",
+        "/api/auth/oidc/start",
+        "/api/health",
+    ];
     assert_eq!(open, expected);
 }
 

@@ -13,6 +13,9 @@ use crate::world::World;
 /// What answers without the tables.
 const NEEDS_NO_TABLE: &[&str] = &[
     "/api/health",
+    "/api/auth/methods",
+    "/api/auth/oidc/start",
+    "/api/auth/oidc/callback",
     "/api/version",
     "/api/openapi.json",
     "/api/audit/actions",

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use axum::http::StatusCode;
-use axum::routing::get;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use data_encoding::BASE64URL_NOPAD;
 use ring::rand::SystemRandom;
@@ -162,7 +162,13 @@ struct Answers {
     /// What it calls itself, when not by its address.
     name: Mutex<Option<String>>,
     is_silent: std::sync::atomic::AtomicBool,
+    /// What the exchange of codes answers, and what it was asked.
+    exchange: Mutex<Option<Exchange>>,
+    exchanged: Mutex<Vec<String>>,
 }
+
+/// Answers a form with a status and a body.
+pub(crate) type Exchange = Box<dyn FnMut(&str) -> (u16, Value) + Send>;
 
 /// An issuer of tokens.
 pub(crate) struct Issuer {
@@ -218,6 +224,16 @@ impl Issuer {
     /// Calls itself by another name from now on.
     pub(crate) fn rename(&self, name: &str) {
         *self.answers.name.lock().unwrap() = Some(name.to_owned());
+    }
+
+    /// Answers exchanges of codes this way from now on.
+    pub(crate) fn exchange_by(&self, exchange: Exchange) {
+        *self.answers.exchange.lock().unwrap() = Some(exchange);
+    }
+
+    /// The header `Authorization` and the form of each exchange.
+    pub(crate) fn exchanged(&self) -> Vec<String> {
+        self.answers.exchanged.lock().unwrap().clone()
     }
 
     /// Answers nothing usable from now on, or does so again.
@@ -281,7 +297,18 @@ fn routes(url: String, answers: &Arc<Answers>) -> Router {
         publishing.fetches.fetch_add(1, Ordering::SeqCst);
         Json(json!({ "keys": *publishing.keys.lock().unwrap() }))
     };
+    let exchanging = answers.clone();
+    let exchange = async move |headers: HeaderMap, form: String| {
+        let credentials = headers.get("authorization");
+        let credentials = credentials.map_or("", |value| value.to_str().unwrap());
+        let mut exchanged = exchanging.exchanged.lock().unwrap();
+        exchanged.push(format!("{credentials}\n{form}"));
+        let mut answer = exchanging.exchange.lock().unwrap();
+        let (status, body) = answer.as_mut().unwrap()(&form);
+        (StatusCode::from_u16(status).unwrap(), Json(body))
+    };
     Router::new()
+        .route("/token", post(exchange))
         .route("/.well-known/openid-configuration", get(describe))
         .route("/keys", get(publish))
 }
