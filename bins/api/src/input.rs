@@ -2,6 +2,7 @@
 //! no reason repeats the value that was sent, which may be a secret.
 
 mod body;
+mod connection_string;
 mod convert;
 mod fields;
 mod path;

@@ -49,7 +49,7 @@ async fn credentials(
 ) -> Result<Credentials, Failure> {
     let configuration = |message: String| Failure::new(FailureKind::Configuration, message);
     match method {
-        Some(AuthMethod::UserPassword) => {}
+        Some(AuthMethod::UserPassword | AuthMethod::ConnectionString) => {}
         None => {
             return Err(configuration(format!(
                 "{owner} has no credentials; add a user name and a password"

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod clock;
 pub mod component;
 pub mod config;
+pub mod connection_string;
 pub mod crash;
 pub mod dispatch;
 pub mod error;

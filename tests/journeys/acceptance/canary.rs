@@ -97,6 +97,17 @@ impl Scene {
         engine
     }
 
+    /// The same as one text.
+    fn text_form(&self) -> Value {
+        let password = CANARY.replace('\'', "''");
+        let text = format!(
+            "Server=127.0.0.1;Port={};Database=shop;User Id={ACCOUNT};Password='{password}'",
+            self.sample.port()
+        );
+        let engine_type = self.sample.engine_type();
+        json!({"database_type": engine_type.as_str(), "connection_string": text})
+    }
+
     fn form(&self) -> Value {
         let mut form = self.address();
         form["database_type"] = json!(self.sample.engine_type().as_str());
@@ -199,10 +210,10 @@ async fn while_it_is_taken(scene: &Scene, known: &Registered) -> String {
         let test = scene.post(&path, json!({}), 200).await;
         assert_eq!(test["success"], json!(true), "{test}");
     }
-    let form = scene
-        .post("/databases/test-connection", scene.form(), 200)
-        .await;
-    assert_eq!(form["success"], json!(true), "{form}");
+    for form in [scene.form(), scene.text_form()] {
+        let form = scene.post("/databases/test-connection", form, 200).await;
+        assert_eq!(form["success"], json!(true), "{form}");
+    }
     let found = scene
         .post(&format!("/engines/{engine}/discover"), json!({}), 200)
         .await;

@@ -263,6 +263,7 @@ pub(super) fn described_by_address(
         auth_method,
         username,
         password,
+        connection_string: (),
         policy_id: None,
         max_jobs: None,
         discover_databases: false,

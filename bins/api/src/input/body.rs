@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request};
 use dilux_core::Error;
 use serde_json::{Map, Value};
 
+use super::connection_string;
 use super::fields::{Fields, FromFields, Problems};
 use crate::problem::{Answer, Problem, Refusal};
 
@@ -49,7 +50,8 @@ fn read<T: FromFields>(bytes: &[u8]) -> Answer<T> {
 
 fn read_object<T: FromFields>(object: &Map<String, Value>) -> Answer<T> {
     let problems = Problems::default();
-    let value = T::read(&Fields::new(object, "", &problems));
+    let object = connection_string::expand(object, &problems);
+    let value = T::read(&Fields::new(&object, "", &problems));
     let found = problems.into_vec();
     match value {
         Some(value) if found.is_empty() => Ok(value),

@@ -135,7 +135,7 @@ pub(crate) struct NewEngine {
     /// TCP port; the type's usual one when absent.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535, example = 3306)]
     pub(crate) port: Port,
-    /// How to sign in: `user_password`, `managed_identity`, `azure_ad`.
+    /// How to sign in: `user_password`, `connection_string`, `managed_identity`, `azure_ad`.
     #[schema(value_type = Option<String>, example = "user_password")]
     pub(crate) auth_method: Option<AuthMethod>,
     /// Account.
@@ -144,6 +144,12 @@ pub(crate) struct NewEngine {
     /// Password; never shown again.
     #[schema(value_type = Option<String>, format = Password, write_only)]
     pub(crate) password: Option<SecretValue>,
+    /// In place of account, password and address: `Server=…;User Id=…;Password=…`,
+    /// `postgresql://…` or `mysql://…`. Taken apart before the rest is read, and kept nowhere as a
+    /// whole.
+    #[schema(value_type = Option<String>, write_only)]
+    #[expect(dead_code, reason = "describes a field that is taken apart before")]
+    pub(crate) connection_string: (),
     /// Policy that its databases may inherit.
     #[schema(value_type = Option<String>)]
     pub(crate) policy_id: Option<PolicyId>,
@@ -174,6 +180,7 @@ impl FromFields for NewEngine {
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password: sign_in.password,
+            connection_string: (),
             policy_id,
             max_jobs,
             discover_databases,
@@ -206,6 +213,12 @@ pub(crate) struct EngineChange {
     /// New password; empty or absent keeps the present one.
     #[schema(value_type = Option<String>, format = Password, write_only)]
     pub(crate) password: Option<SecretValue>,
+    /// In place of account, password and address: `Server=…;User Id=…;Password=…`,
+    /// `postgresql://…` or `mysql://…`. Taken apart before the rest is read, and kept nowhere as a
+    /// whole.
+    #[schema(value_type = Option<String>, write_only)]
+    #[expect(dead_code, reason = "describes a field that is taken apart before")]
+    pub(crate) connection_string: (),
     /// Policy that its databases may inherit; `null` or empty takes it away.
     #[schema(value_type = Option<String>)]
     pub(crate) policy_id: Patch<PolicyId>,
@@ -232,6 +245,7 @@ impl FromFields for EngineChange {
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password: sign_in.password,
+            connection_string: (),
             policy_id: fields.patch("policy_id"),
             max_jobs: fields.patch("max_jobs"),
             apply_to_all_databases: flag("apply_to_all_databases"),

@@ -5,9 +5,6 @@ use dilux_core::secret::SecretValue;
 
 use crate::input::{Fields, Patch};
 
-const NO_CONNECTION_STRINGS: &str =
-    "connection strings are not understood by this version; send username and password";
-
 /// Credentials of something new.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SignIn {
@@ -20,15 +17,21 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// Reads `auth_method`, `username`, `password`; refuses `connection_string`.
+    /// Reads `auth_method`, `username`, `password`; a connection string was taken apart into these.
     pub(crate) fn read(fields: &Fields<'_>) -> Self {
-        refuse_connection_string(fields);
         let mut found = Self {
             auth_method: fields.optional("auth_method"),
             username: fields.optional("username"),
             password: fields.optional("password"),
         };
-        refuse_method(fields, found.auth_method);
+        if found.auth_method == Some(AuthMethod::ConnectionString)
+            && (found.username.is_none() || found.password.is_none())
+        {
+            fields.problem(
+                "connection_string",
+                "must name an account and a password with this auth_method",
+            );
+        }
         if found.auth_method.is_none() && (found.username.is_some() || found.password.is_some()) {
             found.auth_method = Some(AuthMethod::UserPassword);
         }
@@ -56,13 +59,8 @@ pub(crate) struct SignInPatch {
 impl SignInPatch {
     /// Reads the same fields as [`SignIn::read`].
     pub(crate) fn read(fields: &Fields<'_>) -> Self {
-        refuse_connection_string(fields);
-        let auth_method = fields.patch("auth_method");
-        if let Patch::Set(method) = auth_method {
-            refuse_method(fields, Some(method));
-        }
         Self {
-            auth_method,
+            auth_method: fields.patch("auth_method"),
             username: fields.patch("username"),
             password: fields.optional("password"),
         }
@@ -75,16 +73,4 @@ pub(crate) fn uses_no_password(method: Option<AuthMethod>) -> bool {
         method,
         Some(AuthMethod::ManagedIdentity | AuthMethod::AzureAd)
     )
-}
-
-fn refuse_connection_string(fields: &Fields<'_>) {
-    if fields.is_given("connection_string") {
-        fields.problem("connection_string", NO_CONNECTION_STRINGS);
-    }
-}
-
-fn refuse_method(fields: &Fields<'_>, method: Option<AuthMethod>) {
-    if method == Some(AuthMethod::ConnectionString) {
-        fields.problem("auth_method", NO_CONNECTION_STRINGS);
-    }
 }

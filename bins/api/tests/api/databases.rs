@@ -295,7 +295,10 @@ async fn what_a_new_database_refers_to_must_exist_and_agree() {
             json!({"compression": "zstd", "compression_method": "gzip"}),
             "compression_method",
         ),
-        (json!({"auth_method": "connection_string"}), "auth_method"),
+        (
+            json!({"connection_string": "Server=x;Pasword=y"}),
+            "connection_string",
+        ),
     ] {
         let mut body = base.clone();
         body.as_object_mut()

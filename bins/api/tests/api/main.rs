@@ -6,6 +6,7 @@ mod alerts;
 mod audit;
 mod backups;
 mod canary;
+mod connection_strings;
 mod connections;
 mod credentials;
 mod cursors;

@@ -58,6 +58,10 @@ pub(crate) struct FlatDatabase {
     /// Its own password; never shown again.
     #[schema(write_only)]
     password: Option<String>,
+    /// In place of account and password, and of the address where that is sent:
+    /// `Server=…;User Id=…;Password=…` or `postgresql://…`, `mysql://…`. Kept nowhere as a whole.
+    #[schema(write_only)]
+    connection_string: Option<String>,
     /// Policy; `production-standard` when absent.
     #[schema(example = "production-standard")]
     policy_id: Option<String>,
@@ -122,6 +126,10 @@ pub(crate) struct NestedDatabase {
     /// Its own password; never shown again.
     #[schema(write_only)]
     password: Option<String>,
+    /// In place of account and password, and of the address where that is sent:
+    /// `Server=…;User Id=…;Password=…` or `postgresql://…`, `mysql://…`. Kept nowhere as a whole.
+    #[schema(write_only)]
+    connection_string: Option<String>,
     /// Policy; `production-standard` when absent.
     #[schema(example = "production-standard")]
     backup_policy_id: Option<String>,
@@ -177,6 +185,10 @@ pub(crate) struct ConnectionFormBody {
     /// Password.
     #[schema(write_only)]
     password: Option<String>,
+    /// In place of all of the above: `Server=…;User Id=…;Password=…`, `postgresql://…` or
+    /// `mysql://…`.
+    #[schema(write_only)]
+    connection_string: Option<String>,
     /// Engine whose stored credentials to use.
     engine_id: Option<String>,
     /// Whether to use them; `false` when absent.

@@ -12,8 +12,8 @@ use super::new::{CompressionChoice, read_policy_id};
 use crate::input::{Fields, FromFields, Patch, Tags};
 use crate::wire::sign_in::SignInPatch;
 
-/// A change of a database. Absent fields stay as they are; `engine_id`, `database_type`, `host` and
-/// `port` may be sent when they are unchanged.
+/// A change of a database. Absent fields stay as they are; `database_type`, `host` and `port` may be
+/// sent when they are unchanged.
 #[derive(Debug, ToSchema)]
 pub(crate) struct DatabaseChange {
     /// Label ("alias").
@@ -22,7 +22,7 @@ pub(crate) struct DatabaseChange {
     /// Name on the server.
     #[schema(value_type = Option<String>)]
     pub(crate) database_name: Option<DatabaseName>,
-    /// Must be the present one.
+    /// The engine to move to, of the same type; the database is opened there first.
     #[schema(value_type = Option<String>)]
     pub(crate) engine_id: Option<EngineId>,
     /// Must be the engine's.
@@ -46,6 +46,12 @@ pub(crate) struct DatabaseChange {
     /// New password of its own; empty or absent keeps the present one.
     #[schema(value_type = Option<String>, format = Password, write_only)]
     pub(crate) password: Option<SecretValue>,
+    /// In place of account, password and address (which must be the engine's): `Server=…;User Id=…;Password=…`,
+    /// `postgresql://…` or `mysql://…`. Taken apart before the rest is read, and kept nowhere as a
+    /// whole.
+    #[schema(value_type = Option<String>, write_only)]
+    #[expect(dead_code, reason = "describes a field that is taken apart before")]
+    pub(crate) connection_string: (),
     /// The policy to follow.
     #[schema(value_type = Option<String>)]
     pub(crate) policy_id: Option<PolicyId>,
@@ -86,6 +92,7 @@ impl FromFields for DatabaseChange {
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password: sign_in.password,
+            connection_string: (),
             policy_id: read_policy_id(fields),
             use_engine_policy: fields.optional("use_engine_policy"),
             enabled: fields.changed("enabled"),

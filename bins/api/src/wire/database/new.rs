@@ -192,14 +192,49 @@ fn read_nested(fields: &Fields<'_>) -> Option<NewDatabase> {
         Some(alias) => Some(alias),
         None => database.optional("name"),
     };
-    let has_own = ["auth_method", "username", "password"]
+    let has_own = ["auth_method", "username", "password", "connection_string"]
         .iter()
         .any(|name| database.is_given(name));
     let use_engine_credentials = database
         .optional("use_engine_credentials")
         .unwrap_or(!has_own);
     let rest = Rest::read(&database, use_engine_credentials);
+    let engine = engine.and_then(|engine| agree(engine, &database));
+    if let (Some(name), Some(other)) = (&database_name, database.optional("database_name"))
+        && *name != other
+    {
+        database.problem("name", "contradicts connection_string");
+    }
     Some(rest.build(engine?, label?, database_name?))
+}
+
+/// The engine, which must be the server that a connection string of the database names.
+fn agree(engine: EngineChoice, database: &Fields<'_>) -> Option<EngineChoice> {
+    if !database.is_given("connection_string") {
+        return Some(engine);
+    }
+    let engine_type = database.optional("database_type");
+    let (host, port) = (database.optional("host"), database.optional("port"));
+    match engine {
+        EngineChoice::Existing { id, .. } => Some(EngineChoice::Existing {
+            id,
+            engine_type,
+            host,
+            port,
+        }),
+        EngineChoice::Described(new) => {
+            let is_host = |host: &Host| host.as_str().eq_ignore_ascii_case(new.host.as_str());
+            let is_same = engine_type.is_none_or(|kind| kind == new.engine_type)
+                && host.as_ref().is_none_or(is_host)
+                && port.is_none_or(|port| port == new.port);
+            if is_same {
+                return Some(EngineChoice::Described(new));
+            }
+            database.problem("connection_string", "names another server than engine");
+            None
+        }
+        EngineChoice::At(..) => Some(engine),
+    }
 }
 
 fn read_nested_engine(fields: &Fields<'_>) -> Option<EngineChoice> {

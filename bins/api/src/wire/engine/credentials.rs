@@ -61,6 +61,10 @@ pub(crate) struct CredentialChangeBody {
     /// New password; empty or absent keeps the present one.
     #[schema(format = Password, write_only)]
     password: Option<String>,
+    /// In place of account and password, and of the address where that is sent:
+    /// `Server=…;User Id=…;Password=…` or `postgresql://…`, `mysql://…`. Kept nowhere as a whole.
+    #[schema(write_only)]
+    connection_string: Option<String>,
     /// New host, where the server has moved; then the password is asked for again.
     host: Option<String>,
     /// New port; then the password is asked for again.
