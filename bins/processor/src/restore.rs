@@ -111,8 +111,10 @@ impl Processor {
         engine: &EngineId,
         manifest: &Manifest,
     ) -> Result<Target, Failure> {
+        // The source may have moved since.
         if *engine == manifest.engine_id
             && let Some(subject) = self.subject(&manifest.database_id).await?
+            && subject.engine.id == *engine
         {
             return self.target(&subject).await;
         }

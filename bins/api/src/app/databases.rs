@@ -1,6 +1,8 @@
-//! Databases: list, read, remove. Registering is in `create`, changing in `update`.
+//! Databases: list, read, remove. Registering is in `create`, changing in `update`, changing the
+//! engine in `moving`.
 
 mod create;
+mod moving;
 mod update;
 
 use std::collections::HashMap;
@@ -103,6 +105,7 @@ fn shown(database: &Database) -> Map<String, Value> {
         PolicySource::Own(id) => Some(id.as_str()),
     };
     let fields = [
+        ("engine_id", json!(database.engine_id.as_str())),
         ("name", json!(database.label.as_str())),
         ("database_name", json!(database.database_name.as_str())),
         ("use_engine_credentials", json!(inherits)),

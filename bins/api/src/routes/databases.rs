@@ -114,8 +114,8 @@ async fn get_rpo(State(app): State<App>, Id(id): Id<DatabaseId>) -> Answer<Json<
     Ok(Json(Rpo::from(&app.rpo_of(&view).await?)))
 }
 
-/// Changes a database. Its engine, and with it type, host and port, stay; an empty password keeps
-/// the present one.
+/// Changes a database; an empty password keeps the present one. With another `engine_id` it moves
+/// there, once it could be opened there; a password of its own has to be sent again then.
 #[utoipa::path(
     put, path = "/api/databases/{database_id}", tag = "databases",
     params(

@@ -27,6 +27,7 @@ mod identity;
 mod jobs;
 mod jobs_watched;
 mod metrics;
+mod moves;
 mod networks;
 mod odd_input;
 mod outages;

@@ -1,6 +1,7 @@
 //! The processor in process, over the embedded store, against a real PostgreSQL.
 #![cfg(test)]
 
+mod moved;
 mod rehearsals;
 
 use std::collections::BTreeMap;

@@ -26,6 +26,7 @@ impl Application {
         if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<DatabaseView> {
+        let moving = self.try_move(id, change, caller).await?;
         let _guard = self.registration.lock().await;
         if let Some(policy) = &change.policy_id
             && change.use_engine_policy != Some(true)
@@ -35,12 +36,18 @@ impl Application {
         for _ in 0..RACES {
             let present = self.view_database(id).await?;
             if_match.check(&present.database.version)?;
-            if let Some(name) = &change.database_name {
-                self.require_free_name(&present.engine, name, Some(id), "database_name")
+            let engine = match &moving {
+                Some(moving) => moving.destination(&present)?,
+                None => &present.engine,
+            };
+            if moving.is_some() || change.database_name.is_some() {
+                let name = &present.database.value.database_name;
+                let name = change.database_name.as_ref().unwrap_or(name);
+                self.require_free_name(engine, name, Some(id), "database_name")
                     .await?;
             }
             let mut undo = Undo::new(self);
-            let outcome = self.replace_database(&mut undo, &present, change, caller);
+            let outcome = self.replace_database(&mut undo, (&present, engine), change, caller);
             let outcome = outcome.await;
             let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
             match undo.settle(outcome).await {
@@ -56,7 +63,7 @@ impl Application {
                     self.record(caller, event).await;
                     return Ok(DatabaseView {
                         database: stored,
-                        engine: present.engine,
+                        engine: engine.clone(),
                     });
                 }
             }
@@ -67,12 +74,12 @@ impl Application {
     async fn replace_database(
         &self,
         undo: &mut Undo<'_>,
-        present: &DatabaseView,
+        (present, engine): (&DatabaseView, &Engine),
         change: &DatabaseChange,
         caller: &Caller,
     ) -> Result<Versioned<Database>> {
         let before = &present.database.value;
-        let mut changed = apply(change, before, &present.engine)?;
+        let mut changed = apply(change, before, (&present.engine, engine))?;
         if changed.credentials != before.credentials || change.password.is_some() {
             caller.require(Permission::ManageEngines)?;
         }
@@ -92,10 +99,15 @@ impl Application {
     }
 }
 
-/// The database after `change`, its password apart.
-fn apply(change: &DatabaseChange, present: &Database, engine: &Engine) -> Result<Database> {
-    let mut problems = unchangeable(change, engine);
+/// The database after `change`, its password apart, on the engine that it is to be on.
+pub(super) fn apply(
+    change: &DatabaseChange,
+    present: &Database,
+    (from, to): (&Engine, &Engine),
+) -> Result<Database> {
+    let mut problems = unchangeable(change, from, to);
     let mut database = present.clone();
+    database.engine_id = to.id.clone();
     if let Some(label) = &change.name {
         database.label = label.clone();
     }
@@ -169,38 +181,35 @@ fn credentials(
     }
 }
 
-/// The engine of a database stays, and with it type, host and port.
-fn unchangeable(change: &DatabaseChange, engine: &Engine) -> Vec<FieldProblem> {
-    let is_other_host = change
-        .host
-        .as_ref()
-        .is_some_and(|host| !host.as_str().eq_ignore_ascii_case(engine.host.as_str()));
+/// Type, host and port are the engine's; forms send those of the engine that it was on.
+fn unchangeable(change: &DatabaseChange, from: &Engine, to: &Engine) -> Vec<FieldProblem> {
+    let is_foreign = |is_other: &dyn Fn(&Engine) -> bool| is_other(from) && is_other(to);
+    let is_other_host = |engine: &Engine| {
+        let host = change.host.as_ref();
+        host.is_some_and(|host| !host.as_str().eq_ignore_ascii_case(engine.host.as_str()))
+    };
+    let is_other_type = |engine: &Engine| {
+        let kind = change.database_type;
+        kind.is_some_and(|kind| kind != engine.engine_type)
+    };
+    let is_other_port = |engine: &Engine| change.port.is_some_and(|port| port != engine.port);
     [
-        (
-            "engine_id",
-            change.engine_id.as_ref().is_some_and(|id| *id != engine.id),
-        ),
-        (
-            "database_type",
-            change
-                .database_type
-                .is_some_and(|kind| kind != engine.engine_type),
-        ),
-        ("host", is_other_host),
-        ("port", change.port.is_some_and(|port| port != engine.port)),
+        ("database_type", is_foreign(&is_other_type)),
+        ("host", is_foreign(&is_other_host)),
+        ("port", is_foreign(&is_other_port)),
     ]
     .into_iter()
     .filter(|(_, is_changed)| *is_changed)
     .map(|(field, _)| {
         problem(
             field,
-            "cannot be changed; register the database again instead",
+            "is the engine's; name another engine_id, or register the database again",
         )
     })
     .collect()
 }
 
-fn problem(field: &str, reason: &str) -> FieldProblem {
+pub(super) fn problem(field: &str, reason: &str) -> FieldProblem {
     FieldProblem {
         field: field.to_owned(),
         reason: reason.to_owned(),
