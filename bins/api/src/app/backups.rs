@@ -102,9 +102,10 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn new(query: &BackupQuery) -> Self {
+    /// `is_counted` says that how many match is known without it.
+    fn new(query: &BackupQuery, is_counted: bool) -> Self {
         let (skip, counts_all) = match query.page {
-            Paging::Page(number) => ((number - 1).saturating_mul(query.page_size), true),
+            Paging::Page(number) => ((number - 1).saturating_mul(query.page_size), !is_counted),
             Paging::After(_) => (0, false),
         };
         Self {
@@ -130,8 +131,9 @@ impl Gathering {
 }
 
 impl Application {
-    /// The backups that match `query`, newest first. A page by number counts all that match, so it
-    /// costs as much as the history is long; a page by cursor costs what it shows.
+    /// The backups that match `query`, newest first. A page by number walks all that lie before it,
+    /// and counts all that match when the query asks for more than a database: then it costs as much
+    /// as the history is long. A page by cursor costs what it shows.
     pub(crate) async fn list_backups(&self, query: &BackupQuery) -> Result<BackupPage> {
         let databases = match &query.engine_id {
             None => None,
@@ -146,7 +148,8 @@ impl Application {
                 .and_then(|day| day.tomorrow().ok())
                 .and_then(start_of_day),
         };
-        let mut gathering = Gathering::new(query);
+        let counted = self.count_backups(query).await?;
+        let mut gathering = Gathering::new(query, counted.is_some());
         self.walk(&sieve, &mut gathering).await?;
         let next = gathering
             .has_more
@@ -154,9 +157,26 @@ impl Application {
         let backups = gathering.found.into_iter().map(|(backup, _)| backup);
         Ok(BackupPage {
             items: self.with_engines(backups.collect()).await?,
-            total: gathering.counts_all.then_some(gathering.matched),
+            total: counted.or_else(|| gathering.counts_all.then_some(gathering.matched)),
             next: next.flatten(),
         })
+    }
+
+    /// How many match, where tallies know it: all backups, and those of a database. `None` also for
+    /// a page by cursor, which says nothing of the others.
+    async fn count_backups(&self, query: &BackupQuery) -> Result<Option<usize>> {
+        if matches!(query.page, Paging::After(_)) || query.asks_for_some() {
+            return Ok(None);
+        }
+        let tallies = match &query.database_id {
+            None => self.tallies().await?,
+            Some(id) => match id.parse() {
+                Ok(id) => self.tally_of(&id).await?.into_iter().collect(),
+                Err(_) => Vec::new(),
+            },
+        };
+        let lines: u64 = tallies.iter().map(|tally| tally.ever.lines).sum();
+        Ok(usize::try_from(lines).ok())
     }
 
     async fn walk(&self, sieve: &Sieve<'_>, gathering: &mut Gathering) -> Result<()> {

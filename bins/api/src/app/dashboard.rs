@@ -200,9 +200,14 @@ impl Application {
     /// The tally of one database.
     pub(crate) async fn backup_stats(&self, id: &DatabaseId) -> Result<Tally> {
         self.database(id).await?;
+        let tally = self.tally_of(id).await?;
+        Ok(tally.unwrap_or_else(|| Tally::empty(id.clone())))
+    }
+
+    /// The tally of one database; `None` while it has no history.
+    pub(super) async fn tally_of(&self, id: &DatabaseId) -> Result<Option<Tally>> {
         let tallies = &self.installation.repositories.backups.tallies;
-        let tally = tallies.get(id).await?;
-        Ok(tally.map_or_else(|| Tally::empty(id.clone()), |tally| tally.value))
+        Ok(tallies.get(id).await?.map(|tally| tally.value))
     }
 }
 

@@ -261,6 +261,18 @@ pub(crate) struct BackupQuery {
     pub(crate) end_date: Option<Date>,
 }
 
+impl BackupQuery {
+    /// Whether it leaves backups out, other than those of other databases.
+    pub(crate) fn asks_for_some(&self) -> bool {
+        self.engine_id.is_some()
+            || self.status.is_some()
+            || self.triggered_by.is_some()
+            || self.database_type.is_some()
+            || self.start_date.is_some()
+            || self.end_date.is_some()
+    }
+}
+
 /// Reads the parameter `cursor`.
 pub(super) fn read_cursor(filters: &Filters<'_>) -> Option<Cursor> {
     match Cursor::parse(filters.text("cursor")?) {

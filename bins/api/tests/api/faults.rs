@@ -1,6 +1,6 @@
-//! Stores that fail when a test says so.
+//! Stores that fail when a test says so, and count what is read.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,6 +19,10 @@ pub(crate) struct Faults {
     pub(crate) secrets_are_down: AtomicBool,
     /// Writes to this table.
     pub(crate) broken_table: Mutex<Option<&'static str>>,
+    /// Requests that read tables so far.
+    pub(crate) reads: AtomicUsize,
+    /// Rows that they answered.
+    pub(crate) rows: AtomicUsize,
 }
 
 impl Faults {
@@ -34,6 +38,11 @@ impl Faults {
 
     fn down() -> StorageError {
         StorageError::new(StorageErrorKind::Unavailable, "reach store", "switched off")
+    }
+
+    fn note_read(&self, rows: usize) {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.rows.fetch_add(rows, Ordering::SeqCst);
     }
 
     fn check_tables(&self) -> StorageResult<()> {
@@ -75,7 +84,9 @@ impl TableStore for FaultyTables {
 
     async fn get(&self, table: &TableName, key: &EntityKey) -> StorageResult<Option<StoredEntity>> {
         self.faults.check_tables()?;
-        self.inner.get(table, key).await
+        let row = self.inner.get(table, key).await?;
+        self.faults.note_read(row.iter().count());
+        Ok(row)
     }
 
     async fn query(
@@ -85,7 +96,9 @@ impl TableStore for FaultyTables {
         from: Option<&Continuation>,
     ) -> StorageResult<Page> {
         self.faults.check_tables()?;
-        self.inner.query(table, query, from).await
+        let page = self.inner.query(table, query, from).await?;
+        self.faults.note_read(page.entities.len());
+        Ok(page)
     }
 
     async fn write(

@@ -8,6 +8,7 @@ mod backups;
 mod canary;
 mod connection_strings;
 mod connections;
+mod constant_cost;
 mod credentials;
 mod cursors;
 mod databases;
