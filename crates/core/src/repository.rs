@@ -17,6 +17,7 @@ mod engines;
 mod health;
 mod jobs;
 mod keys;
+mod mirror;
 mod places;
 mod policies;
 mod removals;
@@ -38,10 +39,10 @@ pub use audit::{
     AuditCheckpoint, AuditFilter, AuditFinding, AuditRepository, AuditVerdict, InvalidCheckpoint,
 };
 pub use backups::{BackupFilter, BackupRepository, Recount};
-pub use collection::{Collection, DamagedRow, Listing, Version, Versioned};
+pub use collection::{Chunks, Collection, DamagedRow, Listing, Version, Versioned};
 pub use databases::DatabaseRow;
 pub use health::HealthRepository;
-pub use jobs::{Booking, JobRepository};
+pub use jobs::{Booking, JobRepository, ListedJobs};
 pub use keys::{day_of, inverted_ticks};
 pub use places::PlaceRepository;
 pub use retention_states::RetentionStateRepository;

@@ -23,11 +23,22 @@ use tempfile::TempDir;
 struct World {
     installation: Installation,
     clock: Arc<ManualClock>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 async fn world() -> World {
     let directory = TempDir::new().unwrap();
+    let (installation, clock) = installation(&directory);
+    installation.prepare().await.unwrap();
+    World {
+        installation,
+        clock,
+        directory,
+    }
+}
+
+/// The installation in a directory, as a process sees it.
+fn installation(directory: &TempDir) -> (Installation, Arc<ManualClock>) {
     let store = format!("file://{}", directory.path().display());
     let settings =
         Settings::read(&|name| (name == "STORAGE_CONNECTION_STRING").then(|| store.clone()));
@@ -37,12 +48,7 @@ async fn world() -> World {
     let random: dilux_core::random::SharedRandom = Arc::new(SystemRandom);
     let storage = open(&settings, Profile::Interactive, &shared, &random).unwrap();
     let installation = Installation::new(Arc::new(settings), storage, shared, random);
-    installation.prepare().await.unwrap();
-    World {
-        installation,
-        clock,
-        _directory: directory,
-    }
+    (installation, clock)
 }
 
 fn job(database: &str, key: &str, now: Timestamp) -> Job {
@@ -145,6 +151,40 @@ async fn a_start_seeds_the_three_policies_once_and_keeps_edits() {
     world.installation.prepare().await.unwrap();
     let again = policies.get(&edited.value.id).await.unwrap().unwrap();
     assert_eq!(again.value, edited.value);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_that_are_not_over_and_that_were_booked_lately_also_across_midnight() {
+    let world = world().await;
+    let jobs = &world.installation.repositories.jobs;
+    let mut ids = Vec::new();
+    for (key, at) in [
+        ("open", "2026-02-26T12:00:00Z"),
+        ("earlier", "2026-02-28T23:57:59Z"),
+        ("exactly", "2026-02-28T23:58:00Z"),
+        ("later", "2026-03-01T00:01:00Z"),
+    ] {
+        let job = job("db-1", key, at.parse().unwrap());
+        ids.push(job.id.clone());
+        let Booking::New(booked) = jobs.book(job).await.unwrap() else {
+            panic!("{key} is new");
+        };
+        if key != "open" {
+            let at = booked.value.created_at;
+            let over = booked.value.complete(at).unwrap();
+            jobs.update(over, &booked.version).await.unwrap();
+        }
+    }
+    let [open, _, exactly, later] = &ids[..] else {
+        panic!("there are four");
+    };
+    let since = "2026-02-28T23:58:00Z".parse().unwrap();
+    let now = "2026-03-01T00:02:00Z".parse().unwrap();
+    let listed = jobs.listed(since, now).await.unwrap();
+    assert_eq!(listed.active, BTreeSet::from([open.clone()]));
+    let recent = BTreeSet::from([exactly.clone(), later.clone()]);
+    assert_eq!(listed.recent, recent);
+    assert_eq!(ids.iter().filter(|id| listed.contains(id)).count(), 3);
 }
 
 #[tokio::test]
@@ -300,4 +340,30 @@ async fn a_row_that_cannot_be_decoded_is_reported_and_hides_no_other() {
         "{:?}",
         listing.damaged
     );
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_collection_follows_every_write_of_every_process() {
+    let world = world().await;
+    let here = &world.installation.repositories.policies;
+    let (other, _) = installation(&world.directory);
+    let there = &other.repositories.policies;
+    let before = here.all().await.unwrap();
+    let again = here.all().await.unwrap();
+    assert!(Arc::ptr_eq(&before, &again), "nothing was read again");
+
+    let mut policy = before.items[0].value.clone();
+    policy.id = "of-another-process".parse().unwrap();
+    let inserted = there.insert(policy.clone()).await.unwrap();
+    assert!(here.all().await.unwrap().items.contains(&inserted));
+
+    policy.name = "Renamed".parse().unwrap();
+    let replaced = here.replace(policy, &inserted.version).await.unwrap();
+    for policies in [here, there] {
+        assert!(policies.all().await.unwrap().items.contains(&replaced));
+    }
+
+    let id = &replaced.value.id;
+    there.delete(id, &replaced.version).await.unwrap();
+    assert_eq!(here.all().await.unwrap(), before);
 }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
+use super::mirror::{self, MOST_KEPT, Mirror};
 use super::row::{Row, RowReader, RowWriter};
 use super::rows::Rows;
 use super::settle::write_settled;
@@ -79,6 +82,7 @@ pub struct Collection<T, I> {
     tables: Arc<dyn TableStore>,
     table: TableName,
     partition: &'static str,
+    mirror: Arc<Mirror<T>>,
     marker: PhantomData<fn() -> (T, I)>,
 }
 
@@ -88,6 +92,7 @@ impl<T, I> Clone for Collection<T, I> {
             tables: self.tables.clone(),
             table: self.table.clone(),
             partition: self.partition,
+            mirror: self.mirror.clone(),
             marker: PhantomData,
         }
     }
@@ -113,6 +118,7 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
             tables,
             table,
             partition,
+            mirror: Arc::default(),
             marker: PhantomData,
         }
     }
@@ -147,6 +153,29 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
             ..Query::default()
         };
         list_rows(&*self.tables, &self.table, query).await
+    }
+
+    /// All as they stand, in key order: kept from an earlier call where the table has not changed
+    /// since, so that asking again and again costs next to nothing. Needs a store that has versions
+    /// of tables; with another, only calls at once share what they read.
+    pub async fn all(&self) -> StorageResult<Arc<Listing<Versioned<T>>>> {
+        match self.kept().await? {
+            Some(rows) => Ok(rows),
+            None => self.list().await.map(Arc::new),
+        }
+    }
+
+    /// As [`Self::all`]; `None` when there are too many to be kept.
+    pub async fn kept(&self) -> StorageResult<Option<Arc<Listing<Versioned<T>>>>> {
+        self.mirror.rows(self).await
+    }
+
+    /// All in key order: what is kept in one go, and what is too much for that page by page.
+    pub fn chunks(&self) -> Chunks<'_, T, I> {
+        Chunks {
+            collection: self,
+            next: Next::Kept,
+        }
     }
 
     /// Reads a page of them in key order, and where the next one starts.
@@ -202,6 +231,67 @@ impl<T: Row, I: fmt::Display> Collection<T, I> {
         write_settled(&*self.tables, &self.table, operation)
             .await
             .map(drop)
+    }
+}
+
+/// A walk through a collection.
+#[derive(Debug)]
+pub struct Chunks<'a, T, I> {
+    collection: &'a Collection<T, I>,
+    next: Next,
+}
+
+/// What a walk reads next.
+#[derive(Debug)]
+enum Next {
+    /// Everything, if it is kept.
+    Kept,
+    /// A page.
+    Page(Continuation),
+    /// It has seen all.
+    Nothing,
+}
+
+impl<T: Row, I: fmt::Display> Chunks<'_, T, I> {
+    /// Rows that follow; `None` after the last ones.
+    pub async fn next(&mut self) -> StorageResult<Option<Arc<Listing<Versioned<T>>>>> {
+        let from = match std::mem::replace(&mut self.next, Next::Nothing) {
+            Next::Nothing => return Ok(None),
+            Next::Page(from) => Some(from),
+            Next::Kept => match self.collection.kept().await? {
+                Some(rows) => return Ok(Some(rows)),
+                None => None,
+            },
+        };
+        let (page, next) = self.collection.page(from.as_ref()).await?;
+        if let Some(next) = next {
+            self.next = Next::Page(next);
+        }
+        Ok(Some(Arc::new(page)))
+    }
+}
+
+#[async_trait]
+impl<T: Row, I: fmt::Display> mirror::Source<T> for Collection<T, I> {
+    async fn version(&self) -> StorageResult<Option<ETag>> {
+        self.tables.table_version(&self.table).await
+    }
+
+    async fn read(&self) -> StorageResult<Option<mirror::Rows<T>>> {
+        let mut all = Listing::default();
+        let mut from = None;
+        loop {
+            let (page, next) = self.page(from.as_ref()).await?;
+            all.items.extend(page.items);
+            all.damaged.extend(page.damaged);
+            if all.items.len() > MOST_KEPT {
+                return Ok(None);
+            }
+            match next {
+                Some(next) => from = Some(next),
+                None => return Ok(Some(Arc::new(all))),
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::engines::read_secret;
+use super::engines::{read_identity, read_secret, write_identity};
 use super::row::{Row, RowFault, RowReader, RowWriter};
 use crate::model::{
     Compression, CredentialSource, Database, Destination, PolicySource, RpoMinutes, UserName,
@@ -32,9 +32,11 @@ impl Row for Database {
             CredentialSource::Own {
                 auth_method,
                 username,
+                identity,
                 secret,
             } => {
                 row.flag("use_engine_credentials", false);
+                write_identity(row, identity);
                 row.text("auth_method", auth_method.as_str());
                 row.optional_text("username", username.as_ref().map(UserName::as_str));
                 row.optional_text(
@@ -97,6 +99,7 @@ fn read_credentials(row: &RowReader<'_>) -> Result<CredentialSource, super::row:
             .optional_parsed("auth_method")?
             .unwrap_or(crate::model::AuthMethod::UserPassword),
         username: row.optional_parsed("username")?,
+        identity: read_identity(row)?,
         secret: read_secret(row, "password_secret_name")?,
     })
 }

@@ -1,7 +1,7 @@
 //! Row mapping of engines: table `engines`, partition `engine`.
 
 use super::row::{Row, RowFault, RowReader, RowWriter};
-use crate::model::{AuthMethod, Engine, MaxJobs, PolicyId, Port, UserName};
+use crate::model::{AuthMethod, Engine, EntraIdentity, MaxJobs, PolicyId, Port, UserName};
 use crate::secret::SecretName;
 
 impl Row for Engine {
@@ -16,6 +16,7 @@ impl Row for Engine {
         row.small("port", u32::from(self.port.get()));
         row.optional_text("auth_method", self.auth_method.map(AuthMethod::as_str));
         row.optional_text("username", self.username.as_ref().map(UserName::as_str));
+        write_identity(row, &self.identity);
         row.optional_text(
             "password_secret_name",
             self.secret.as_ref().map(SecretName::as_str),
@@ -40,6 +41,7 @@ impl Row for Engine {
             port: read_port(row)?,
             auth_method: row.optional_parsed("auth_method")?,
             username: row.optional_parsed("username")?,
+            identity: read_identity(row)?,
             secret: read_secret(row, "password_secret_name")?,
             policy_id: row.optional_parsed("policy_id")?,
             max_jobs: read_max_jobs(row)?,
@@ -50,6 +52,26 @@ impl Row for Engine {
             created_by: row.optional_text("created_by")?.map(str::to_owned),
         })
     }
+}
+
+pub(super) fn write_identity(row: &mut RowWriter, identity: &EntraIdentity) {
+    let EntraIdentity {
+        tenant_id,
+        client_id,
+    } = identity;
+    if let Some(tenant) = tenant_id {
+        row.text("entra_tenant_id", tenant.as_str());
+    }
+    if let Some(client) = client_id {
+        row.text("entra_client_id", client.as_str());
+    }
+}
+
+pub(super) fn read_identity(row: &RowReader<'_>) -> Result<EntraIdentity, super::row::RowError> {
+    Ok(EntraIdentity {
+        tenant_id: row.optional_parsed("entra_tenant_id")?,
+        client_id: row.optional_parsed("entra_client_id")?,
+    })
 }
 
 fn read_port(row: &RowReader<'_>) -> Result<Port, super::row::RowError> {

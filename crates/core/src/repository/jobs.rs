@@ -4,10 +4,14 @@
 //! The active entry is written before the job and removed after its end, so a crash leaves at most
 //! an entry too many, which the sweeper tidies; never a job that nobody finds.
 
+mod listed;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use listed::ListedJobs;
 
 use super::collection::{Version, Versioned, decode, versioned};
 use super::row::{Row, RowError, RowFault, RowReader, RowWriter};

@@ -19,7 +19,7 @@ pub(super) struct RowError {
 pub(super) type RowResult<T> = Result<T, RowError>;
 
 /// A thing that is kept as a row.
-pub trait Row: Sized {
+pub trait Row: Sized + Send + Sync {
     /// The row key.
     fn row_key(&self) -> String;
     /// Writes the properties.

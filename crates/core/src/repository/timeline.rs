@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::keys::{day_of, inverted_day, inverted_ticks};
 use super::rows::Rows;
@@ -17,6 +17,9 @@ use crate::storage::{
     Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, StoredEntity,
     TableName, TableOperation, TableStore, Value,
 };
+
+/// Days are those of UTC, which are all of this length.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where the next page of a timeline starts: the last row shown. Opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +154,35 @@ impl Timeline {
             }
         }
         Ok(())
+    }
+
+    /// The entries of `since` and later, up to the end of the day of `until`: a query a day, which
+    /// reads nothing older.
+    pub(super) async fn entries_since(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> StorageResult<Vec<StoredEntity>> {
+        let newer = Filter::compare(
+            Property::RowKey,
+            Comparison::Less,
+            // Behind every id.
+            Value::String(format!("{}~", inverted_ticks(since))),
+        );
+        let (mut at, last) = (since, day_of(until));
+        let mut found = Vec::new();
+        loop {
+            let day = day_of(at);
+            let query = day_query(&day, None, Some(&newer));
+            let mut rows = Rows::new(&*self.tables, &self.table, query);
+            while let Some(row) = rows.next().await? {
+                found.push(row);
+            }
+            if day >= last {
+                return Ok(found);
+            }
+            at = at.saturating_add(DAY).unwrap_or(until);
+        }
     }
 
     /// The days that have entries, newest first.

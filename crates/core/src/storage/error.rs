@@ -90,6 +90,11 @@ impl StorageError {
         self.kind
     }
 
+    /// What happened, without what was attempted.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What was attempted.
     pub fn operation(&self) -> &'static str {
         self.operation

@@ -81,7 +81,7 @@ const fn rate(kibibytes: u64) -> NonZeroU64 {
 
 /// Runs calls under a policy.
 #[derive(Clone)]
-struct Retry {
+pub(crate) struct Retry {
     policy: RetryPolicy,
     random: SharedRandom,
 }
@@ -93,9 +93,14 @@ impl fmt::Debug for Retry {
 }
 
 impl Retry {
+    /// Calls run under `policy`, with waits drawn from `random`.
+    pub(crate) fn new(policy: RetryPolicy, random: SharedRandom) -> Self {
+        Self { policy, random }
+    }
+
     /// Calls `attempt` until it succeeds, fails for good, or time is up; then the last failure
     /// stands. `bytes` is what the call carries in either direction.
-    async fn run<T, F>(
+    pub(crate) async fn run<T, F>(
         &self,
         operation: &'static str,
         bytes: u64,
@@ -107,13 +112,18 @@ impl Retry {
         let allowance = self.policy.allowance(bytes);
         let deadline = Instant::now() + self.policy.max_elapsed + allowance;
         let mut tries = 0_u32;
+        let mut last = None;
         loop {
             let started = Instant::now();
             let limit = deadline.min(started + self.policy.per_try_timeout + allowance);
             let error = match timeout_at(limit, attempt()).await {
                 Ok(Err(error)) if error.is_transient() => error,
                 Ok(outcome) => return outcome,
-                Err(_) => silent(operation, limit - started),
+                // What was cut short says less than the failure before it.
+                Err(_) => match last.take() {
+                    Some(error) if limit == deadline => return Err(error),
+                    _ => silent(operation, limit - started),
+                },
             };
             let wait = self
                 .wait(tries)
@@ -124,6 +134,7 @@ impl Retry {
                 return Err(error);
             }
             tracing::debug!(storage.operation = operation, tries, %error, ?wait, "trying again");
+            last = Some(error);
             sleep(wait).await;
         }
     }
@@ -142,10 +153,7 @@ fn silent(operation: &'static str, waited: Duration) -> StorageError {
     StorageError::new(
         StorageErrorKind::Unavailable,
         operation,
-        format!(
-            "the store did not answer within {:.1} s",
-            waited.as_secs_f64()
-        ),
+        format!("no answer came within {:.1} s", waited.as_secs_f64()),
     )
 }
 

@@ -246,6 +246,12 @@ pub trait TableStore: Send + Sync + fmt::Debug {
         from: Option<&Continuation>,
     ) -> StorageResult<Page>;
 
+    /// A version that every write to the table changes, for readers that keep what they have read;
+    /// `None` from a store that has none.
+    async fn table_version(&self, _table: &TableName) -> StorageResult<Option<ETag>> {
+        Ok(None)
+    }
+
     /// Carries out one write. Answers the new version, `None` for a delete.
     async fn write(
         &self,

@@ -136,6 +136,69 @@ async fn foreign_continuation_is_refused() {
 }
 
 #[tokio::test]
+async fn the_version_of_a_table_changes_with_each_write_to_it_and_with_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, clock) = open_now(directory.path());
+    // As another process sees it.
+    let other = open(directory.path()).unwrap();
+    let neighbour = TableName::new("neighbour").unwrap();
+    store.create_table(&table()).await.unwrap();
+    store.create_table(&neighbour).await.unwrap();
+    let version = async || other.table_version(&table()).await.unwrap().unwrap();
+    let mut seen = vec![version().await];
+    for write in [
+        TableOperation::Insert(row(1)),
+        TableOperation::Replace(row(1), Condition::None),
+        TableOperation::Merge(row(1), Condition::Exists),
+        TableOperation::Delete(row(1).key, Condition::Exists),
+        TableOperation::Insert(row(1)),
+    ] {
+        clock.advance(SignedDuration::from_secs(-1));
+        store.write(&table(), write.clone()).await.unwrap();
+        let now = version().await;
+        assert!(!seen.contains(&now), "{write:?}");
+        seen.push(now);
+    }
+    let batch = vec![TableOperation::Delete(row(1).key, Condition::Exists)];
+    store.write_batch(&table(), batch).await.unwrap();
+    let last = version().await;
+    assert!(!seen.contains(&last));
+
+    let insert = TableOperation::Insert(row(1));
+    store.write(&neighbour, insert.clone()).await.unwrap();
+    let missing = TableOperation::Delete(row(2).key, Condition::Exists);
+    let refused = store.write(&table(), missing.clone()).await;
+    refusal(refused, StorageErrorKind::NotFound);
+    let refused = store.write_batch(&table(), vec![insert, missing]).await;
+    refusal(refused, StorageErrorKind::NotFound);
+    store.get(&table(), &row(1).key).await.unwrap();
+    store.create_table(&table()).await.unwrap();
+    assert_eq!(version().await, last);
+}
+
+#[tokio::test]
+async fn store_of_the_first_layout_is_brought_to_this_one_with_its_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open_now(directory.path());
+    store.create_table(&table()).await.unwrap();
+    fill(&store, (0..3).map(row)).await;
+    drop(store);
+    let first_layout = "ALTER TABLE tables DROP COLUMN version; PRAGMA user_version = 1;";
+    sqlite(directory.path())
+        .execute_batch(first_layout)
+        .unwrap();
+    for _ in 0..2 {
+        let (store, _) = open_now(directory.path());
+        let rows = store.query(&table(), &Query::default(), None).await;
+        assert_eq!(rows.unwrap().entities.len(), 3);
+        let before = store.table_version(&table()).await.unwrap();
+        let write = TableOperation::Replace(row(1), Condition::Exists);
+        store.write(&table(), write).await.unwrap();
+        assert_ne!(store.table_version(&table()).await.unwrap(), before);
+    }
+}
+
+#[tokio::test]
 async fn store_of_a_newer_version_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()).unwrap());

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::fault::Fault;
@@ -61,12 +62,36 @@ pub(super) fn encode(properties: &BTreeMap<String, Value>) -> Result<String, Fau
 
 /// Properties from JSON text.
 pub(super) fn decode(text: &str) -> Result<BTreeMap<String, Value>, Fault> {
-    let stored: BTreeMap<String, StoredValue<'_>> = serde_json::from_str(text)
-        .map_err(|error| Fault::corrupt(format!("a row is not readable: {error}")))?;
-    stored
-        .into_iter()
-        .map(|(name, value)| Ok((name, from_stored(value)?)))
-        .collect()
+    serde_json::from_str(text)
+        .map(|Properties(properties)| properties)
+        .map_err(|error| Fault::corrupt(format!("a row is not readable: {error}")))
+}
+
+/// Properties as they are read. They were written in order, so that the map is built in one go.
+struct Properties(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PropertiesVisitor)
+    }
+}
+
+struct PropertiesVisitor;
+
+impl<'de> Visitor<'de> for PropertiesVisitor {
+    type Value = Properties;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("properties")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
+        let mut properties = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, StoredValue<'de>>()? {
+            properties.push((name, from_stored(value).map_err(A::Error::custom)?));
+        }
+        Ok(Properties(properties.into_iter().collect()))
+    }
 }
 
 fn to_stored(value: &Value) -> StoredValue<'_> {
@@ -82,8 +107,8 @@ fn to_stored(value: &Value) -> StoredValue<'_> {
     }
 }
 
-fn from_stored(value: StoredValue<'_>) -> Result<Value, Fault> {
-    let damaged = |text: &str| Fault::corrupt(format!("'{text}' is not a value"));
+fn from_stored(value: StoredValue<'_>) -> Result<Value, String> {
+    let damaged = |text: &str| format!("'{text}' is not a value");
     Ok(match value {
         StoredValue::String(text) => Value::String(text.into_owned()),
         StoredValue::I32(number) => Value::I32(number),

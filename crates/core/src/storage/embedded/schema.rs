@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use super::fault::Fault;
 use crate::storage::StorageErrorKind;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Times are ticks of 100 ns since 1970; a row's or blob's version is the tick of its write.
 const TABLES: &str = "
@@ -15,7 +15,11 @@ CREATE TABLE clock (
 ) STRICT;
 INSERT INTO clock (id, ticks) VALUES (1, 0);
 
-CREATE TABLE tables (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE tables (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL DEFAULT 0
+) STRICT;
 CREATE TABLE entities (
     table_id INTEGER NOT NULL,
     partition_key TEXT NOT NULL,
@@ -81,6 +85,9 @@ CREATE TABLE key_check (
 ) STRICT;
 ";
 
+/// Tables have versions since layout 2.
+const FROM_1: &str = "ALTER TABLE tables ADD COLUMN version INTEGER NOT NULL DEFAULT 0";
+
 /// Brings the file to this version's layout; refuses a newer one.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -89,6 +96,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
         VERSION => {}
         0 => {
             transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        1 => {
+            transaction.execute_batch(FROM_1)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         newer => {

@@ -71,6 +71,18 @@ impl TableStore for EmbeddedStore {
             .map_err(|fault| self.inner.error("query entities", fault))
     }
 
+    async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {
+        let name = stored_name(table);
+        let version = self.inner.database.read(move |connection| {
+            let table = Holder::Table.id(connection, &name)?;
+            let mut statement =
+                connection.prepare_cached("SELECT version FROM tables WHERE id = ?1")?;
+            Ok(statement.query_row([table], |row| row.get(0))?)
+        });
+        let version = version.await.map(|version| Some(codec::etag(version)));
+        version.map_err(|fault| self.inner.error("read version of table", fault))
+    }
+
     async fn write(
         &self,
         table: &TableName,
@@ -79,7 +91,9 @@ impl TableStore for EmbeddedStore {
         let (name, now) = (stored_name(table), self.inner.now());
         let written = self.inner.database.write(Durable, move |tx| {
             let table = Holder::Table.id(tx, &name)?;
-            apply(tx, table, operation, now)
+            let etag = apply(tx, table, operation, now)?;
+            renew_version(tx, table, now)?;
+            Ok(etag)
         });
         written
             .await
@@ -95,11 +109,13 @@ impl TableStore for EmbeddedStore {
         let written = self.inner.database.write(Durable, move |tx| {
             let table = Holder::Table.id(tx, &name)?;
             let writes = operations.into_iter().enumerate();
-            writes
+            let etags = writes
                 .map(|(index, operation)| {
                     apply(tx, table, operation, now).map_err(|fault| fault.at(index))
                 })
-                .collect()
+                .collect::<Result<_, Fault>>()?;
+            renew_version(tx, table, now)?;
+            Ok(etags)
         });
         written
             .await
@@ -154,6 +170,14 @@ fn store(tx: &Transaction<'_>, table: i64, entity: &Entity, now: i64) -> Result<
     let EntityKey { partition, row } = &entity.key;
     statement.execute(params![table, partition, row, version, properties])?;
     Ok(codec::etag(version))
+}
+
+/// Gives the table a version that it never had.
+fn renew_version(tx: &Transaction<'_>, table: i64, now: i64) -> Result<(), Fault> {
+    let version = tick(tx, now)?;
+    let mut statement = tx.prepare_cached("UPDATE tables SET version = ?2 WHERE id = ?1")?;
+    statement.execute([table, version])?;
+    Ok(())
 }
 
 fn apply(

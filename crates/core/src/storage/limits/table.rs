@@ -60,6 +60,10 @@ impl<T: TableStore + ?Sized> TableStore for LimitedTableStore<T> {
         self.inner.query(table, query, from).await
     }
 
+    async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {
+        self.inner.table_version(table).await
+    }
+
     async fn write(
         &self,
         table: &TableName,

@@ -54,6 +54,14 @@ impl TableStore for RetryingTableStore {
             .await
     }
 
+    async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {
+        self.retry
+            .run("read version of table", 0, || {
+                self.inner.table_version(table)
+            })
+            .await
+    }
+
     async fn write(
         &self,
         table: &TableName,

@@ -102,10 +102,33 @@ async fn interactive_calls_give_up_on_a_silent_store_within_ten_seconds() {
     assert!(
         error
             .to_string()
-            .starts_with("get entity: the store did not answer within")
+            .starts_with("get entity: no answer came within")
     );
     assert!(tries.get() > 1);
     assert!(started.elapsed() <= Duration::from_secs(10));
+}
+
+/// The last try is cut short by the end of the time; what the one before it said is worth more.
+#[tokio::test(start_paused = true)]
+async fn the_last_whole_failure_stands_when_time_is_up() {
+    let tries = Cell::new(0);
+    let policy = RetryPolicy {
+        max_elapsed: Duration::from_secs(4),
+        ..RetryPolicy::interactive()
+    };
+    let answer: StorageResult<()> = retry(policy, 0)
+        .run("get entity", 0, || {
+            tries.set(tries.get() + 1);
+            let is_first = tries.get() == 1;
+            async move {
+                if is_first {
+                    return Err(failure(StorageErrorKind::Throttled));
+                }
+                std::future::pending().await
+            }
+        })
+        .await;
+    assert_eq!(answer.unwrap_err().kind(), StorageErrorKind::Throttled);
 }
 
 #[tokio::test(start_paused = true)]
