@@ -2,6 +2,8 @@
 //!
 //! Every variable stands in [`VARIABLES`], from which `docs/configuration.md` is checked.
 
+mod access;
+mod entra;
 mod identity_provider;
 mod read;
 mod variable;
@@ -10,6 +12,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access::{AccessSettings, Authentication, RequestLimits};
+pub use entra::{AzureCloud, EntraSettings, TokenHosts};
 pub use identity_provider::{ClientSecretSetting, IdentityProviderSettings};
 pub use read::{ConfigProblem, ConfigProblems};
 pub use variable::{VARIABLES, Variable};
@@ -151,6 +155,8 @@ pub struct Settings {
     pub config_table: TableName,
     /// Address that the API listens on.
     pub api_address: SocketAddr,
+    /// How requests get to the API.
+    pub access: AccessSettings,
     /// Where the bootstrap token is written for the operator.
     pub token_file: PathBuf,
     /// E-mail that the first admin must have; `None` takes any.
@@ -159,6 +165,8 @@ pub struct Settings {
     pub sessions: SessionLimits,
     /// Who vouches for people beside the accounts kept here.
     pub identity_provider: Option<IdentityProviderSettings>,
+    /// How tokens for database servers are come by.
+    pub entra: EntraSettings,
     /// Time between two ticks of the scheduler.
     pub tick: Duration,
     /// Time between two looks for jobs whose doorbell got lost.

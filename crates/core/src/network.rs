@@ -1,10 +1,14 @@
 //! Which addresses the service connects to on behalf of people. Pure: names are resolved elsewhere,
 //! and every address that they lead to is judged here.
 
+mod proxies;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
+
+pub use proxies::TrustedProxies;
 
 use crate::model::InvalidName;
 

@@ -54,18 +54,18 @@ struct Trouble {
 
 impl Trouble {
     /// `None` when all is well.
-    fn of(tally: Tally) -> Option<Self> {
+    fn of(tally: &Tally) -> Option<Self> {
         if tally.streak.failures == 0 && tally.damage.newest.is_empty() {
             return None;
         }
         Some(Self {
             database: AlertDatabase {
-                id: tally.database_id,
+                id: tally.database_id.clone(),
                 label: tally.label.as_ref().map(ToString::to_string),
                 engine_id: None,
             },
-            streak: tally.streak,
-            damage: tally.damage,
+            streak: tally.streak.clone(),
+            damage: tally.damage.clone(),
         })
     }
 }
@@ -85,53 +85,52 @@ impl Look<'_> {
     }
 
     /// The rows of a listing; those that cannot be read are noted.
-    fn rows<T>(&mut self, listing: Listing<Versioned<T>>) -> impl Iterator<Item = T> + use<T> {
-        self.found.damaged.extend(listing.damaged);
-        listing.items.into_iter().map(|row| row.value)
+    fn rows<'a, T>(
+        &mut self,
+        listing: &'a Listing<Versioned<T>>,
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.found.damaged.extend_from_slice(&listing.damaged);
+        listing.items.iter().map(|row| &row.value)
     }
 
     async fn at_tallies(&mut self) -> StorageResult<Troubles> {
-        let tallies = &self.installation.repositories.backups.tallies;
         let mut troubles = Troubles::new();
-        let mut from = None;
-        loop {
-            let (page, next) = tallies.page(from.as_ref()).await?;
-            for trouble in self.rows(page).filter_map(Trouble::of) {
+        let mut chunks = self.installation.repositories.backups.tallies.chunks();
+        while let Some(chunk) = chunks.next().await? {
+            for trouble in self.rows(&chunk).filter_map(Trouble::of) {
                 troubles.insert(trouble.database.id.clone(), trouble);
             }
-            match next {
-                Some(next) => from = Some(next),
-                None => return Ok(troubles),
-            }
         }
+        Ok(troubles)
     }
 
     async fn at_databases(&mut self, troubles: &mut Troubles) -> StorageResult<()> {
         let repositories = &self.installation.repositories;
-        let engines = repositories.engines.list().await?;
-        let policies = repositories.policies.list().await?;
-        let rules = Rules::new(self.rows(engines), self.rows(policies));
-        let mut from = None;
-        loop {
-            let (page, next) = repositories.databases.page(from.as_ref()).await?;
-            let databases: Vec<Database> = self.rows(page).collect();
-            if let (Some(first), Some(last)) = (databases.first(), databases.last()) {
-                let states = repositories.states.between(&first.id, &last.id).await?;
-                let states: HashMap<DatabaseId, DatabaseState> = self
-                    .rows(states)
-                    .map(|state| (state.database_id.clone(), state))
-                    .collect();
-                for database in &databases {
-                    let state = states.get(&database.id);
-                    let trouble = troubles.remove(&database.id);
-                    self.at_database(database, state, trouble, &rules);
-                }
-            }
-            match next {
-                Some(next) => from = Some(next),
-                None => return Ok(()),
+        let engines = repositories.engines.all().await?;
+        let policies = repositories.policies.all().await?;
+        let rules = Rules::new(self.rows(&engines).cloned(), self.rows(&policies).cloned());
+        let kept = repositories.states.kept().await?;
+        let kept = kept.as_deref().map(|states| by_database(self.rows(states)));
+        let mut chunks = repositories.databases.chunks();
+        while let Some(chunk) = chunks.next().await? {
+            let databases: Vec<&Database> = self.rows(&chunk).collect();
+            let (Some(first), Some(last)) = (databases.first(), databases.last()) else {
+                continue;
+            };
+            let read;
+            let states = if let Some(states) = &kept {
+                states
+            } else {
+                read = repositories.states.between(&first.id, &last.id).await?;
+                &by_database(self.rows(&read))
+            };
+            for database in &databases {
+                let state = states.get(&database.id).copied();
+                let trouble = troubles.remove(&database.id);
+                self.at_database(database, state, trouble, &rules);
             }
         }
+        Ok(())
     }
 
     fn at_database(
@@ -152,23 +151,24 @@ impl Look<'_> {
     }
 
     async fn at_timers(&mut self) -> StorageResult<()> {
-        let timers = self.installation.repositories.timers.list().await?;
-        let timers: Vec<_> = self.rows(timers).collect();
+        let timers = self.installation.repositories.timers.all().await?;
+        let timers: Vec<_> = self.rows(&timers).cloned().collect();
         self.add(of_timers(&timers, self.now));
         Ok(())
     }
 
     async fn at_dead_letters(&mut self) -> StorageResult<()> {
-        let letters = &self.installation.repositories.dead_letters;
-        let mut from = None;
-        loop {
-            let (page, next) = letters.page(from.as_ref()).await?;
-            let alerts: Vec<Alert> = self.rows(page).map(|it| of_dead_letter(&it)).collect();
+        let mut chunks = self.installation.repositories.dead_letters.chunks();
+        while let Some(chunk) = chunks.next().await? {
+            let alerts: Vec<Alert> = self.rows(&chunk).map(of_dead_letter).collect();
             self.add(alerts);
-            match next {
-                Some(next) => from = Some(next),
-                None => return Ok(()),
-            }
         }
+        Ok(())
     }
+}
+
+fn by_database<'a>(
+    states: impl Iterator<Item = &'a DatabaseState>,
+) -> HashMap<&'a DatabaseId, &'a DatabaseState> {
+    states.map(|state| (&state.database_id, state)).collect()
 }

@@ -32,15 +32,19 @@ pub struct IdentityProviderSettings {
     pub public_url: Url,
 }
 
-/// Whether a URL is safe from listeners: https, or http within this machine.
-pub(super) fn is_private(url: &Url) -> bool {
-    let is_loopback = match url.host() {
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
         Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && is_loopback)
+    }
+}
+
+/// Whether a URL is safe from listeners: https, or http within this machine.
+pub(super) fn is_private(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 impl IdentityProviderSettings {

@@ -1,5 +1,8 @@
 //! Reads settings, collecting every problem before it gives up.
 
+mod access;
+mod authentication;
+mod entra;
 mod identity_provider;
 mod stores;
 
@@ -145,7 +148,10 @@ pub(super) fn settings(
     );
     let admin_email = admin_email(&mut reader);
     let sessions = sessions(&mut reader);
-    let identity_provider = identity_provider::identity_provider(&mut reader, api_address);
+    let stores = (storage.as_ref(), secrets.as_ref());
+    let access = access::access(&mut reader, api_address, stores);
+    let provider = identity_provider::identity_provider(&mut reader, api_address, &access);
+    let entra = entra::entra(&mut reader);
     let rhythm = rhythm(&mut reader);
     let retention = retention(&mut reader);
     let worker = worker(&mut reader);
@@ -153,9 +159,6 @@ pub(super) fn settings(
     let deadlines = deadlines(&mut reader);
     let log_format = log_format(&mut reader);
     let allowed_networks = allowed_networks(&mut reader);
-    let tool_path = reader.optional("DILUX_TOOL_PATH").unwrap_or_default();
-    let log_level = reader.text("LOG_LEVEL", "info");
-    let environment = reader.text("ENVIRONMENT", "production");
     let (Some(storage), Some(secrets), Some(names)) = (storage, secrets, names) else {
         return Err(ConfigProblems(reader.problems));
     };
@@ -170,10 +173,12 @@ pub(super) fn settings(
         history_table: names.history_table,
         config_table: names.config_table,
         api_address,
+        access,
         token_file,
         admin_email,
         sessions,
-        identity_provider,
+        identity_provider: provider,
+        entra,
         tick: rhythm.tick,
         sweep: rhythm.sweep,
         heartbeat: rhythm.heartbeat,
@@ -183,10 +188,10 @@ pub(super) fn settings(
         worker,
         deadlines,
         allowed_networks,
-        tool_path,
-        log_level,
+        tool_path: reader.optional("DILUX_TOOL_PATH").unwrap_or_default(),
+        log_level: reader.text("LOG_LEVEL", "info"),
         log_format,
-        environment,
+        environment: reader.text("ENVIRONMENT", "production"),
     })
 }
 

@@ -66,6 +66,25 @@ pub const VARIABLES: &[Variable] = &[
         "Secret of the app, for `client-secret`.",
     ),
     variable(
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "",
+        "File with the token of a workload identity, as AKS sets it. Where it is set, databases \
+         whose `azure_ad` names no app sign in as that identity, else as the app of \
+         `AZURE_CLIENT_SECRET`.",
+    ),
+    variable(
+        "AZURE_AUTHORITY_HOST",
+        "https://login.microsoftonline.com",
+        "Where Entra ID is: that of the public cloud, `https://login.microsoftonline.us` or \
+         `https://login.partner.microsoftonline.cn`.",
+    ),
+    variable(
+        "DILUX_TOKEN_HOSTS",
+        ".database.azure.com,.database.windows.net,.database.usgovcloudapi.net,.database.chinacloudapi.cn",
+        "Database servers that may be sent a token (`managed_identity`, `azure_ad`): names with \
+         commas between; one that begins with a dot stands for all names that end with it.",
+    ),
+    variable(
         "KEY_VAULT_NAME",
         "",
         "Key Vault that keeps the secrets, by name.",
@@ -100,6 +119,50 @@ pub const VARIABLES: &[Variable] = &[
         "DILUX_API_ADDRESS",
         "127.0.0.1:7071",
         "Address of the API. Only loopback addresses are accepted: the API does not speak TLS.",
+    ),
+    variable(
+        "DILUX_PUBLIC_URL",
+        "http://localhost and the port of the API",
+        "How browsers reach the API. A trusted proxy may address it by this name, its pages may \
+         change things, and the identity provider sends browsers back to \
+         `/api/auth/oidc/callback` there.",
+    ),
+    variable(
+        "DILUX_TRUSTED_PROXIES",
+        "",
+        "Proxies whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed: \
+         addresses and networks such as `127.0.0.1` and `10.1.0.0/16`, with commas between. \
+         Anybody else's are ignored.",
+    ),
+    variable(
+        "DILUX_REQUESTS_PER_MINUTE",
+        "3000",
+        "Requests a minute of one caller that are answered by one process of the API, as many \
+         at once; `0`: all.",
+    ),
+    variable(
+        "DILUX_ANONYMOUS_REQUESTS_PER_MINUTE",
+        "300",
+        "The same for all at one address who do not say who they are; `0`: all.",
+    ),
+    variable(
+        "DILUX_COSTLY_REQUESTS_PER_MINUTE",
+        "120",
+        "The same for what one caller starts or sends out: connection tests, discoveries, \
+         backups, restores, verifications, exports; `0`: all.",
+    ),
+    variable(
+        "DILUX_AUTH",
+        "on",
+        "`off`: nobody is asked who they are. Only with `DILUX_EVERYBODY_IS_ADMIN=yes`, on this \
+         machine, with storage on this machine, and without a proxy, a public URL or an \
+         identity provider.",
+    ),
+    variable(
+        "DILUX_EVERYBODY_IS_ADMIN",
+        "no",
+        "`yes`, beside `DILUX_AUTH=off`: everybody who reaches the API may read, restore and \
+         delete every backup and change every password.",
     ),
     variable(
         "DILUX_TOKEN_FILE",
@@ -143,12 +206,6 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "File with the secret of the app, instead of `DILUX_OIDC_CLIENT_SECRET`; read at each \
          sign-in.",
-    ),
-    variable(
-        "DILUX_PUBLIC_URL",
-        "http://localhost and the port of the API",
-        "How browsers reach the API; the provider sends them back to \
-         `/api/auth/oidc/callback` there.",
     ),
     variable(
         "DILUX_SESSION_IDLE_MINUTES",

@@ -7,17 +7,16 @@ use url::Url;
 
 use super::Reader;
 use crate::config::identity_provider::is_private;
-use crate::config::{ClientSecretSetting, IdentityProviderSettings};
+use crate::config::{AccessSettings, ClientSecretSetting, IdentityProviderSettings};
 use crate::secret::SecretValue;
 
 /// Variables that mean nothing without an issuer.
-const DEPENDENT: [&str; 6] = [
+const DEPENDENT: [&str; 5] = [
     "DILUX_OIDC_CLIENT_ID",
     "DILUX_OIDC_AUDIENCE",
     "DILUX_OIDC_TENANT",
     "DILUX_OIDC_CLIENT_SECRET",
     "DILUX_OIDC_CLIENT_SECRET_FILE",
-    "DILUX_PUBLIC_URL",
 ];
 
 /// Hosts whose tokens name a tenant, by how they end.
@@ -31,6 +30,7 @@ const ENTRA: [&str; 4] = [
 pub(super) fn identity_provider(
     reader: &mut Reader<'_>,
     api_address: SocketAddr,
+    access: &AccessSettings,
 ) -> Option<IdentityProviderSettings> {
     let Some(issuer) = reader.optional("DILUX_OIDC_ISSUER") else {
         for name in DEPENDENT {
@@ -52,7 +52,10 @@ pub(super) fn identity_provider(
         audience,
         tenant,
         client_secret: client_secret(reader),
-        public_url: public_url(reader, api_address)?,
+        public_url: access
+            .public_url
+            .clone()
+            .or_else(|| local_url(api_address))?,
     })
 }
 
@@ -103,22 +106,7 @@ fn client_secret(reader: &mut Reader<'_>) -> Option<ClientSecretSetting> {
     }
 }
 
-fn public_url(reader: &mut Reader<'_>, api_address: SocketAddr) -> Option<Url> {
-    let name = "DILUX_PUBLIC_URL";
-    let text = trimmed(reader, name);
-    let text = text.unwrap_or_else(|| format!("http://localhost:{}", api_address.port()));
-    let is_origin = |url: &Url| {
-        is_private(url)
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    };
-    let url = Url::parse(&text).ok().filter(is_origin);
-    if url.is_none() {
-        let rule = "must be https:// and a host without a path (http:// only on this machine)";
-        reader.problem(name, rule);
-    }
-    url
+/// How browsers of this machine reach the API.
+fn local_url(api_address: SocketAddr) -> Option<Url> {
+    Url::parse(&format!("http://localhost:{}", api_address.port())).ok()
 }

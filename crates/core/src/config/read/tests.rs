@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::super::{IdentitySetting, StorageSetting};
+use super::super::{Authentication, IdentitySetting, RequestLimits, StorageSetting};
 use super::*;
 
 fn read(pairs: &[(&str, &str)]) -> Result<Settings, ConfigProblems> {
@@ -170,4 +170,151 @@ fn the_public_url_is_an_origin_and_the_secret_is_said_once() {
     let problems = read(&twice).unwrap_err();
     assert_eq!(problems.0[0].variable, "DILUX_OIDC_CLIENT_SECRET_FILE");
     assert!(!problems.to_string().contains("hunter2"));
+}
+
+#[test]
+fn the_public_url_counts_without_an_identity_provider_too() {
+    let url = ("DILUX_PUBLIC_URL", "https://backup.example.org");
+    let settings = read(&[url]).unwrap();
+    let public = settings.access.public_url.unwrap();
+    assert_eq!(public.as_str(), "https://backup.example.org/");
+    let provider = read(&[ISSUER, CLIENT, url]).unwrap().identity_provider;
+    assert_eq!(provider.unwrap().public_url, public);
+    assert_eq!(read(&[]).unwrap().access.public_url, None);
+}
+
+#[test]
+fn proxies_are_named_by_their_addresses() {
+    let named = |text| read(&[("DILUX_TRUSTED_PROXIES", text)]);
+    let proxies = named("127.0.0.1, 10.1.0.0/16").unwrap();
+    let proxies = proxies.access.trusted_proxies;
+    assert!(proxies.contains("10.1.2.3".parse().unwrap()));
+    for wrong in ["localhost", "0.0.0.0/0", "127.0.0.1 ::1"] {
+        let problems = named(wrong).unwrap_err();
+        assert_eq!(problems.0[0].variable, "DILUX_TRUSTED_PROXIES", "{wrong}");
+    }
+}
+
+#[test]
+fn requests_are_limited_unless_somebody_says_zero() {
+    let limit = std::num::NonZeroU32::new;
+    let usual = RequestLimits {
+        callers: limit(3000),
+        strangers: limit(300),
+        costly: limit(120),
+    };
+    assert_eq!(read(&[]).unwrap().access.limits, usual);
+    let changed = read(&[
+        ("DILUX_REQUESTS_PER_MINUTE", "0"),
+        ("DILUX_COSTLY_REQUESTS_PER_MINUTE", "7"),
+    ]);
+    let expected = RequestLimits {
+        callers: None,
+        costly: limit(7),
+        ..usual
+    };
+    assert_eq!(changed.unwrap().access.limits, expected);
+    for wrong in ["-1", "many", "1000001", "1.5"] {
+        let name = "DILUX_ANONYMOUS_REQUESTS_PER_MINUTE";
+        let problems = read(&[(name, wrong)]).unwrap_err();
+        assert_eq!(problems.0[0].variable, name, "{wrong}");
+    }
+}
+
+const OFF: (&str, &str) = ("DILUX_AUTH", "off");
+const AGREED: (&str, &str) = ("DILUX_EVERYBODY_IS_ADMIN", "yes");
+
+#[test]
+fn authentication_is_off_only_when_it_was_said_twice() {
+    let authentication = |pairs: &[(&str, &str)]| read(pairs).unwrap().access.authentication;
+    assert_eq!(authentication(&[]), Authentication::Required);
+    assert_eq!(
+        authentication(&[("DILUX_AUTH", "on")]),
+        Authentication::Required
+    );
+    assert_eq!(authentication(&[OFF, AGREED]), Authentication::Off);
+    for (once, named) in [
+        (&[OFF][..], "DILUX_AUTH"),
+        (&[AGREED], "DILUX_EVERYBODY_IS_ADMIN"),
+        (&[OFF, ("DILUX_EVERYBODY_IS_ADMIN", "no")], "DILUX_AUTH"),
+        (
+            &[OFF, ("DILUX_EVERYBODY_IS_ADMIN", "1")],
+            "DILUX_EVERYBODY_IS_ADMIN",
+        ),
+        (&[("DILUX_AUTH", "OFF"), AGREED], "DILUX_AUTH"),
+    ] {
+        let problems = read(once).unwrap_err();
+        assert_eq!(problems.0[0].variable, named, "{once:?}");
+    }
+}
+
+#[test]
+fn authentication_stays_on_where_others_may_come() {
+    for other in [
+        ("DILUX_API_ADDRESS", "0.0.0.0:7071"),
+        ("DILUX_PUBLIC_URL", "https://backup.example.org"),
+        ("DILUX_TRUSTED_PROXIES", "127.0.0.1"),
+    ] {
+        let problems = read(&[OFF, AGREED, other]).unwrap_err().to_string();
+        assert!(
+            problems.contains("DILUX_AUTH") && problems.contains(other.0),
+            "{problems}"
+        );
+    }
+    let problems = read(&[OFF, AGREED, ISSUER, CLIENT]).unwrap_err();
+    assert!(problems.to_string().contains(ISSUER.0));
+}
+
+#[test]
+fn authentication_stays_on_before_storage_of_others() {
+    let store = |text| ("STORAGE_CONNECTION_STRING", text);
+    let secrets = ("DILUX_SECRETS_DIRECTORY", "./data");
+    let key = "AccountName=acc;AccountKey=aHVudGVyMg==";
+    let at = |host: &str| {
+        format!(
+            "{key};BlobEndpoint=http://{host}:1/acc;QueueEndpoint=http://127.0.0.1:2/acc;\
+             TableEndpoint=http://127.0.0.1:3/acc"
+        )
+    };
+    let (local, remote) = (at("127.0.0.1"), at("10.0.0.7"));
+    for good in ["file://./data", "UseDevelopmentStorage=true", &local] {
+        let settings = read(&[OFF, AGREED, secrets, store(good)]).unwrap();
+        assert_eq!(
+            settings.access.authentication,
+            Authentication::Off,
+            "{good}"
+        );
+    }
+    for bad in [
+        key,
+        &remote,
+        "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://azurite.example.org",
+        "https://acc.blob.core.windows.net/?sv=1&sig=hunter2",
+        "nonsense",
+    ] {
+        let problems = read(&[OFF, AGREED, secrets, store(bad)]).unwrap_err();
+        assert_eq!(problems.0[0].variable, "DILUX_AUTH", "{bad}");
+        let text = problems.to_string();
+        assert!(text.contains("file://DIRECTORY") && !text.contains("hunter2"));
+    }
+    let vault = [
+        ("KEY_VAULT_NAME", "vault"),
+        ("DILUX_STORAGE_IDENTITY", "managed"),
+    ];
+    let vaulted = read(&[&[OFF, AGREED][..], &vault].concat()).unwrap_err();
+    assert!(vaulted.to_string().contains("Key Vault"));
+    let account = [
+        ("STORAGE_ACCOUNT_NAME", "acc"),
+        ("STORAGE_BLOB_ENDPOINT", "https://acc.blob.core.windows.net"),
+        (
+            "STORAGE_QUEUE_ENDPOINT",
+            "https://acc.queue.core.windows.net",
+        ),
+        (
+            "STORAGE_TABLE_ENDPOINT",
+            "https://acc.table.core.windows.net",
+        ),
+    ];
+    let identity = [&[OFF, AGREED, secrets][..], &vault[1..], &account].concat();
+    assert_eq!(read(&identity).unwrap_err().0[0].variable, "DILUX_AUTH");
 }
