@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::access::Access;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Settings;
 use crate::dispatch::Dispatcher;
+use crate::entra::Tokens;
 use crate::error::{Error, Result};
 use crate::random::{SharedRandom, SystemRandom};
 use crate::repository::{Repositories, TableNames};
 use crate::schedule::system_policies;
 use crate::storage::{
-    self, Condition, Entity, EntityKey, Profile, Storage, StorageErrorKind, StorageResult,
-    TableOperation,
+    self, Condition, Entity, EntityKey, Profile, RetryPolicy, Storage, StorageErrorKind,
+    StorageResult, TableOperation,
 };
 
 /// What every service works with. Cheap to clone.
@@ -27,6 +29,8 @@ pub struct Installation {
     pub repositories: Repositories,
     /// Books jobs and rings for them.
     pub dispatcher: Dispatcher,
+    /// Tokens for database servers.
+    pub tokens: Tokens,
     /// Time.
     pub clock: SharedClock,
     /// Randomness.
@@ -39,10 +43,13 @@ impl Installation {
         let clock: SharedClock = Arc::new(SystemClock);
         let random: SharedRandom = Arc::new(SystemRandom);
         let storage = storage::open(&settings, profile, &clock, &random)?;
-        Ok(Self::new(Arc::new(settings), storage, clock, random))
+        let tokens = Tokens::new(&settings.entra, profile.policy(), random.clone());
+        let installation = Self::new(Arc::new(settings), storage, clock, random);
+        Ok(installation.with_tokens(tokens))
     }
 
-    /// An installation over opened stores.
+    /// An installation over opened stores, whose tokens come from the settings' identities and are
+    /// waited for no longer than a person would.
     pub fn new(
         settings: Arc<Settings>,
         storage: Storage,
@@ -62,14 +69,28 @@ impl Installation {
             settings.queue.clone(),
             clock.clone(),
         );
+        let tokens = Tokens::new(&settings.entra, RetryPolicy::interactive(), random.clone());
         Self {
             settings,
             storage,
             repositories,
             dispatcher,
+            tokens,
             clock,
             random,
         }
+    }
+
+    /// The same with tokens from elsewhere.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// What opens engines and databases.
+    pub fn access(&self) -> Access<'_> {
+        Access::new(&*self.storage.secrets, &self.tokens)
     }
 
     /// Makes sure that tables, queue, container and the seeded policies exist. Every service does

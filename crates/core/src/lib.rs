@@ -13,6 +13,7 @@ pub mod config;
 pub mod connection_string;
 pub mod crash;
 pub mod dispatch;
+pub mod entra;
 pub mod error;
 pub mod expiry;
 pub mod health;

@@ -28,7 +28,7 @@ pub use access_request::{AccessRequest, AccessRequestStatus};
 pub use api_token::{ApiToken, SecretHash};
 pub use audit::{AuditAction, AuditEntry, AuditResourceType, AuditStatus};
 pub use backup::{Backup, BackupMarks, BackupStatus};
-pub use credentials::{AuthMethod, Credentials};
+pub use credentials::{AuthMethod, CredentialKind, Credentials, EntraIdentity, SecretKind};
 pub use database::{CredentialSource, Database, PolicySource, RpoMinutes};
 pub use database_state::{DatabaseState, RecoveryPoint};
 pub use dead_letter::{DeadLetter, DeadLetterReason};
@@ -44,7 +44,8 @@ pub use job::{
 };
 pub use manifest::{DatabaseTraits, Manifest, ManifestError, StoredData};
 pub use name::{
-    DatabaseName, Destination, Email, EngineType, Host, InvalidName, Label, Port, UserName,
+    ClientId, DatabaseName, Destination, Email, EngineType, Host, InvalidName, Label, Port,
+    TenantId, UserName,
 };
 pub use policy::{
     BackupPolicy, Blackout, CatchUpHours, Compression, CronExpression, DayOfMonth, DayOfWeek,

@@ -25,6 +25,7 @@ pub use limits::{LimitedBlobStore, LimitedQueueStore, LimitedTableStore};
 pub use queue::{
     MessageId, QueueName, QueueStore, Receipt, ReceivedMessage, SendOptions, TimeToLive,
 };
+pub(crate) use retry::Retry;
 pub use retry::{
     RetryPolicy, RetryingBlobStore, RetryingQueueStore, RetryingSecretStore, RetryingTableStore,
 };

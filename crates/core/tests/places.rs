@@ -59,6 +59,7 @@ impl World {
             port: 5432.try_into().unwrap(),
             auth_method: None,
             username: None,
+            identity: dilux_core::model::EntraIdentity::default(),
             secret: None,
             policy_id: None,
             max_jobs: max_jobs.map(|number| number.try_into().unwrap()),

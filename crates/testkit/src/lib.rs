@@ -1,7 +1,9 @@
 //! Conformance suites and throwaway servers, for tests only.
 
 pub mod azurite;
+pub mod canary;
 pub mod conformance;
+pub mod entra;
 pub mod fault_proxy;
 pub mod mariadb;
 pub mod postgres;
@@ -11,4 +13,5 @@ pub mod samples;
 pub mod schedule_oracle;
 mod seed;
 mod server_process;
+pub mod tls;
 pub mod transfer;

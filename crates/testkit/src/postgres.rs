@@ -165,12 +165,10 @@ pub(crate) fn port(number: u16) -> Port {
 }
 
 pub(crate) fn credentials(username: &str, password: &str) -> Credentials {
-    Credentials {
-        username: username
-            .parse::<UserName>()
-            .expect("a test's account is a proper name"),
-        password: SecretValue::new(password),
-    }
+    let username = username
+        .parse::<UserName>()
+        .expect("a test's account is a proper name");
+    Credentials::with_password(username, SecretValue::new(password))
 }
 
 /// The password of every server and account, as a `.pgpass` file writes it.

@@ -151,6 +151,8 @@ wire_enum!(
         TokenDeleted = "token_deleted",
         /// Somebody took note of an alert.
         AlertAcknowledged = "alert_acknowledged",
+        /// A configuration is about to be imported; each change has an entry of its own too.
+        ConfigurationImported = "configuration_imported",
     }
 );
 
@@ -175,6 +177,8 @@ wire_enum!(
         Token = "token",
         /// An alert.
         Alert = "alert",
+        /// The configuration as a whole.
+        Configuration = "configuration",
     }
 );
 

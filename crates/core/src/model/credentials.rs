@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidName, UserName};
+use super::{ClientId, InvalidName, TenantId, UserName};
 use crate::secret::SecretValue;
 
 /// How an engine or database authenticates.
@@ -14,9 +14,9 @@ use crate::secret::SecretValue;
 pub enum AuthMethod {
     /// User name and password.
     UserPassword,
-    /// Azure managed identity.
+    /// A token of an Azure managed identity.
     ManagedIdentity,
-    /// Entra ID.
+    /// A token of an app in Entra ID: one that is named, or the service's own.
     AzureAd,
     /// A connection string.
     ConnectionString,
@@ -40,6 +40,34 @@ impl AuthMethod {
             Self::ConnectionString => "connection_string",
         }
     }
+
+    /// What it keeps in the secret store; `None` for nothing.
+    pub fn secret_kind(self) -> Option<SecretKind> {
+        match self {
+            Self::UserPassword | Self::ConnectionString => Some(SecretKind::Password),
+            Self::AzureAd => Some(SecretKind::ClientSecret),
+            Self::ManagedIdentity => None,
+        }
+    }
+}
+
+/// What a kept secret is. One kind is never sent to where another belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKind {
+    /// A password, sent to the database server.
+    Password,
+    /// The secret of an app, sent to Entra ID.
+    ClientSecret,
+}
+
+/// Who signs in at Entra ID, as far as an engine or database names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EntraIdentity {
+    /// Tenant of the app; for `azure_ad` only.
+    pub tenant_id: Option<TenantId>,
+    /// The app (`azure_ad`), or the user-assigned identity (`managed_identity`). While it is absent
+    /// the service signs in as itself.
+    pub client_id: Option<ClientId>,
 }
 
 impl FromStr for AuthMethod {
@@ -64,11 +92,43 @@ impl fmt::Display for AuthMethod {
     }
 }
 
+/// What stands in the place of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// A password of the account.
+    Password,
+    /// A token of Entra ID. It opens every server that takes the identity until it expires, so it is
+    /// only sent over an encrypted connection to a server that has proved who it is.
+    Token,
+}
+
 /// What is needed to sign in, resolved once at the start of the work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Credentials {
     /// Account.
     pub username: UserName,
-    /// Password.
+    /// Password, or the token in its place.
     pub password: SecretValue,
+    /// Which of the two.
+    pub kind: CredentialKind,
+}
+
+impl Credentials {
+    /// An account with its password.
+    pub fn with_password(username: UserName, password: SecretValue) -> Self {
+        Self {
+            username,
+            password,
+            kind: CredentialKind::Password,
+        }
+    }
+
+    /// An account with a token of Entra ID.
+    pub fn with_token(username: UserName, token: SecretValue) -> Self {
+        Self {
+            username,
+            password: token,
+            kind: CredentialKind::Token,
+        }
+    }
 }

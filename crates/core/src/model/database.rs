@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::engine::key_vault_text;
 use super::{
-    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, Engine, EngineId, InvalidName,
-    Label, PolicyId, UserName,
+    AuthMethod, Compression, DatabaseId, DatabaseName, Destination, Engine, EngineId,
+    EntraIdentity, InvalidName, Label, PolicyId, UserName,
 };
 use crate::secret::SecretName;
 
@@ -22,7 +22,9 @@ pub enum CredentialSource {
         auth_method: AuthMethod,
         /// Account.
         username: Option<UserName>,
-        /// Where the password or connection string is kept.
+        /// Who signs in at Entra ID, for methods that do.
+        identity: EntraIdentity,
+        /// Where the password or the app's secret is kept.
         secret: Option<SecretName>,
     },
 }

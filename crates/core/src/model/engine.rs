@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{AuthMethod, EngineId, EngineType, Host, InvalidName, Label, PolicyId, Port, UserName};
+use super::{
+    AuthMethod, EngineId, EngineType, EntraIdentity, Host, InvalidName, Label, PolicyId, Port,
+    UserName,
+};
 use crate::secret::SecretName;
 
 /// A registered database server. Its secret is in the secret store, never here.
@@ -22,7 +25,9 @@ pub struct Engine {
     pub auth_method: Option<AuthMethod>,
     /// Account.
     pub username: Option<UserName>,
-    /// Where the password or connection string is kept.
+    /// Who signs in at Entra ID, for methods that do.
+    pub identity: EntraIdentity,
+    /// Where the password or the app's secret is kept.
     pub secret: Option<SecretName>,
     /// Policy that its databases may inherit.
     pub policy_id: Option<PolicyId>,

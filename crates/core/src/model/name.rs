@@ -131,6 +131,34 @@ text_type!(
 );
 
 text_type!(
+    /// A tenant of Entra ID, by its id or one of its domains: 1–253 letters, digits, dots and
+    /// hyphens.
+    TenantId,
+    |text| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if (1..=253).contains(&text.len()) && text.chars().all(is_plain) {
+            Ok(())
+        } else {
+            Err("must be the id or a domain of a tenant: letters, digits, dots and hyphens")
+        }
+    }
+);
+
+text_type!(
+    /// An app or a user-assigned identity in Entra ID, by its client id: 1–64 letters, digits and
+    /// hyphens.
+    ClientId,
+    |text| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {
+            Ok(())
+        } else {
+            Err("must be a client id: letters, digits and hyphens")
+        }
+    }
+);
+
+text_type!(
     /// E-mail address of a person: at most 254 characters, one `@` between two parts, no blanks.
     /// Kept as it was written; compared whatever its case.
     Email,

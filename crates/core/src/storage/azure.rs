@@ -29,7 +29,7 @@ pub use queue::AzureQueueStore;
 pub use table::AzureTableStore;
 
 pub(crate) use credential::{client_options, token_credential};
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, chain, first_line, retry_after};
 pub(crate) use transport::connect as http_transport;
 
 /// The three stores of an account.

@@ -41,7 +41,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    fn policy(self) -> RetryPolicy {
+    /// How long calls are tried.
+    pub(crate) fn policy(self) -> RetryPolicy {
         match self {
             Self::Interactive => RetryPolicy::interactive(),
             Self::Worker => RetryPolicy::worker(),

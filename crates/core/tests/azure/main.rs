@@ -8,6 +8,7 @@ mod identity;
 mod key_vault;
 mod leaks;
 mod signing;
+mod tokens;
 mod transport;
 
 use std::sync::Arc;

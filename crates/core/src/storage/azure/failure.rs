@@ -195,7 +195,7 @@ fn is_outage(error: &azure_core::Error) -> bool {
 }
 
 /// The error and its causes, as far as they come from the Azure crates.
-fn chain(error: &azure_core::Error) -> impl Iterator<Item = &azure_core::Error> {
+pub(crate) fn chain(error: &azure_core::Error) -> impl Iterator<Item = &azure_core::Error> {
     std::iter::successors(Some(error), |outer| {
         let outer: &azure_core::Error = outer;
         outer.source()?.downcast_ref()
@@ -208,7 +208,7 @@ fn root_sentence(error: &azure_core::Error) -> String {
     first_line(&innermost.to_string())
 }
 
-fn first_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default().trim();
     line.chars()
         .filter(|c| !c.is_control())
@@ -248,7 +248,7 @@ fn element<'a>(body: &'a str, name: &str) -> &'a str {
         .map_or("", |(text, _)| text)
 }
 
-fn retry_after(headers: &Headers) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
     let number = |name: &HeaderName| headers.get_optional_str(name)?.trim().parse::<u64>().ok();
     RETRY_AFTER_MILLISECONDS
         .iter()
