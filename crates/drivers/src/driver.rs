@@ -2,12 +2,13 @@
 //! protocol itself.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use dilux_core::model::{
-    Credentials, DatabaseName, DatabaseTraits, EngineType, Fingerprint, Host, Port, ServerIdentity,
-    ToolIdentity,
+    CredentialKind, Credentials, DatabaseName, DatabaseTraits, Engine, EngineType, Fingerprint,
+    Host, Port, ServerIdentity, ToolIdentity,
 };
 use dilux_core::transfer::{DumpSource, Failure, FailureKind, RestoreSink};
 
@@ -44,6 +45,73 @@ pub struct Target {
     /// Addresses of the host, resolved and judged; empty until the guard of the drivers has done
     /// so. A driver connects to these alone.
     pub addresses: Vec<IpAddr>,
+    /// Where credentials come from that may expire while the work goes on.
+    pub renewal: Option<Renewal>,
+}
+
+impl Target {
+    /// Where `engine` is, to be signed in to with `credentials`. A token is sent to nobody but the
+    /// server of that name.
+    pub fn of_engine(engine: &Engine, credentials: Credentials) -> Self {
+        Self::at(engine.host.clone(), engine.port, credentials)
+    }
+
+    /// The server at `host` and `port`.
+    pub fn at(host: Host, port: Port, credentials: Credentials) -> Self {
+        let tls = match credentials.kind {
+            CredentialKind::Password => TlsMode::default(),
+            CredentialKind::Token => TlsMode::VerifyFull,
+        };
+        Self {
+            host,
+            port,
+            credentials,
+            tls,
+            addresses: Vec::new(),
+            renewal: None,
+        }
+    }
+
+    /// The same, with a token that is good again. Passwords do not expire.
+    pub(crate) async fn renewed(&self) -> Result<Self, Failure> {
+        let mut target = self.clone();
+        if let Some(renewal) = &self.renewal
+            && self.credentials.kind == CredentialKind::Token
+        {
+            target.credentials = renewal.0.credentials().await?;
+        }
+        Ok(target)
+    }
+}
+
+/// Gives credentials again, some time after those of the start.
+#[async_trait]
+pub trait Renew: Send + Sync {
+    /// Credentials that are good now.
+    async fn credentials(&self) -> Result<Credentials, Failure>;
+}
+
+/// A shared [`Renew`].
+#[derive(Clone)]
+pub struct Renewal(Arc<dyn Renew>);
+
+impl Renewal {
+    /// Shares `renew`.
+    pub fn new(renew: impl Renew + 'static) -> Self {
+        Self(Arc::new(renew))
+    }
+}
+
+impl PartialEq for Renewal {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl std::fmt::Debug for Renewal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Renewal").finish_non_exhaustive()
+    }
 }
 
 /// A server that answered.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dilux_core::model::{DatabaseName, EngineType, Fingerprint, Host};
+use dilux_core::model::{CredentialKind, DatabaseName, EngineType, Fingerprint, Host};
 use dilux_core::network::AllowedNetworks;
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
-use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, TlsMode};
 use crate::drivers::DriverSettings;
 
 /// Finds the addresses of a host.
@@ -54,6 +54,7 @@ impl Guarded {
 
     /// The same target, with the addresses that may be connected to.
     async fn judged(&self, target: &Target) -> Result<Target, Failure> {
+        require_proof(target)?;
         let host = &target.host;
         let mut addresses = self.resolve(host).await?;
         addresses.dedup();
@@ -86,6 +87,16 @@ impl Guarded {
             Err(_) => Err(unknown("the name servers do not answer")),
         }
     }
+}
+
+/// A token opens more than this server: it is sent to none that has not proved its name.
+fn require_proof(target: &Target) -> Result<(), Failure> {
+    if target.credentials.kind == CredentialKind::Token && target.tls != TlsMode::VerifyFull {
+        let message = "a token is only sent over an encrypted connection to a server whose \
+                       certificate was verified";
+        return Err(Failure::new(FailureKind::Configuration, message));
+    }
+    Ok(())
 }
 
 /// A host without the brackets that addresses of IPv6 may be given in.

@@ -16,7 +16,8 @@ mod restore;
 mod tools;
 
 pub use driver::{
-    DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, RestorePlan, RunningDump, Target, TlsMode,
+    DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, Renew, Renewal, RestorePlan, RunningDump,
+    Target, TlsMode,
 };
 pub use drivers::{DriverSettings, Drivers};
 pub use guard::{Resolver, SystemResolver};

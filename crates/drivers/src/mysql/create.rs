@@ -51,7 +51,8 @@ impl NewDatabase for MySqlDatabase {
     }
 
     async fn drop_on_server(&self) -> Result<(), Failure> {
-        let session = self.driver.session(&self.target);
+        let target = self.target.renewed().await?;
+        let session = self.driver.session(&target);
         // Without it the drop only waits longer.
         end_sessions(&session, &self.name).await.ok();
         let statement = format!("DROP DATABASE {};\n", identifier(self.name.as_str()));

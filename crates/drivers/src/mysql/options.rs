@@ -50,6 +50,17 @@ fn mariadb_tls(tool: &Tool, tls: TlsMode) -> Vec<String> {
     options.iter().map(|option| (*option).to_owned()).collect()
 }
 
+/// What lets a tool answer a server that asks for a token: it goes over the connection as it is,
+/// so the connection must be encrypted and the server have proved who it is. MariaDB's tools do so
+/// unasked, and where they know the option they only complain of it, in the midst of their output.
+pub(super) fn token_options(tool: &Tool) -> Vec<&'static str> {
+    if tool.family == Family::MySql && tool.knows("enable-cleartext-plugin") {
+        vec!["--enable-cleartext-plugin"]
+    } else {
+        Vec::new()
+    }
+}
+
 /// How a client takes a script. A script is SQL only: no client command, no local file.
 pub(super) fn client_options(tool: &Tool) -> Vec<&'static str> {
     let mut options = vec![

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dilux_core::model::DatabaseName;
+use dilux_core::model::{CredentialKind, DatabaseName};
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::{Failure, FailureKind, ToolExit};
 
 use super::choose;
-use super::options::{client_options, tls_options};
+use super::options::{client_options, tls_options, token_options};
 use super::words::WORDS;
 use crate::driver::{Target, TlsMode};
 use crate::drivers::DriverSettings;
@@ -72,11 +72,16 @@ impl Session<'_> {
         let Target {
             credentials, tls, ..
         } = self.target;
+        let token_options = match credentials.kind {
+            CredentialKind::Password => Vec::new(),
+            CredentialKind::Token => token_options(tool),
+        };
         Ok(tool
             .invoke()
             .redacting(&credentials.password)
             .secret_argument("--defaults-file=", options)?
             .own_arguments(tls_options(tool, *tls, &self.settings.authorities))
+            .arguments(token_options)
             .argument("--default-character-set=utf8mb4"))
     }
 
@@ -158,20 +163,24 @@ fn options_file(target: &Target) -> Result<SecretValue, Failure> {
     let Target {
         port, credentials, ..
     } = target;
-    let password = credentials.password.expose();
-    if password.contains('\0') || password.len() > LONGEST_OPTION / 2 {
-        return Err(Failure::new(
-            FailureKind::Configuration,
-            "the password is too long or contains a NUL character, which the client tools cannot take; choose another",
-        ));
+    let password = format!("password={}", option_value(credentials.password.expose()));
+    if password.contains('\0') || password.len() > LONGEST_OPTION {
+        let message = match credentials.kind {
+            CredentialKind::Password => {
+                "the password is too long or contains a NUL character, which the client tools cannot take; choose another"
+            }
+            CredentialKind::Token => {
+                "the token is longer than the client tools can take; let the identity be in fewer groups"
+            }
+        };
+        return Err(Failure::new(FailureKind::Configuration, message));
     }
     let host = host_for_tools(target);
     // By TCP always: the tools take the name localhost for a socket file.
     Ok(SecretValue::new(format!(
-        "[client]\nprotocol=tcp\nhost={}\nport={port}\nuser={}\npassword={}\n",
+        "[client]\nprotocol=tcp\nhost={}\nport={port}\nuser={}\n{password}\n",
         option_value(&host),
         option_value(credentials.username.as_str()),
-        option_value(password),
     )))
 }
 

@@ -87,7 +87,8 @@ impl NewDatabase for PostgreSqlDatabase {
         if script.is_empty() {
             return Ok(());
         }
-        let session = self.driver.session(&self.target);
+        let target = self.target.renewed().await?;
+        let session = self.driver.session(&target);
         session
             .maintenance_rows::<serde_json::Value>(&format!("BEGIN;\n{}COMMIT;\n", script.concat()))
             .await
@@ -100,7 +101,8 @@ impl NewDatabase for PostgreSqlDatabase {
             "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE oid = {} \\gexec\n",
             self.oid
         );
-        let session = self.driver.session(&self.target);
+        let target = self.target.renewed().await?;
+        let session = self.driver.session(&target);
         session
             .maintenance_rows::<serde_json::Value>(&script)
             .await

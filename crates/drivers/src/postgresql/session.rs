@@ -64,6 +64,7 @@ impl Session<'_> {
             credentials,
             tls,
             addresses,
+            renewal: _,
         } = self.target;
         let mode = match tls {
             TlsMode::Disabled => "disable",

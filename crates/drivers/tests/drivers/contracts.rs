@@ -43,14 +43,15 @@ fn tools(version: &str, help: &str, server: &str) -> ToolBox {
 
 fn target(tls: TlsMode) -> Target {
     Target {
-        host: "db.example".parse().unwrap(),
-        port: 3307_i64.try_into().unwrap(),
-        credentials: Credentials {
-            username: "back\"up".parse().unwrap(),
-            password: SecretValue::new("pass\\word\" # x"),
-        },
         tls,
-        addresses: Vec::new(),
+        ..Target::at(
+            "db.example".parse().unwrap(),
+            3307_i64.try_into().unwrap(),
+            Credentials::with_password(
+                "back\"up".parse().unwrap(),
+                SecretValue::new("pass\\word\" # x"),
+            ),
+        )
     }
 }
 
@@ -145,6 +146,45 @@ async fn mysql_runs_scripts_without_commands_of_its_own() {
         options.ends_with("[mysql]\ndatabase=\"--result-file=x\"\n"),
         "{options}"
     );
+}
+
+#[tokio::test]
+async fn a_token_may_be_sent_as_it_is_by_tools_that_have_to_be_told_so() {
+    let help = format!("{HELP_8}  --enable-cleartext-plugin\n");
+    let tools = tools("8.0.36", &help, "8.0.36");
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let token = "token.of.entra".repeat(270);
+    let account = "backup".parse().unwrap();
+    let credentials = Credentials::with_token(account, SecretValue::new(token.clone()));
+    let place = target(TlsMode::VerifyFull);
+    let with_token = Target::at(place.host, place.port, credentials);
+    dump_all(&*driver, &with_token, "shop").await.unwrap();
+    for file in ["dump-arguments", "client-arguments"] {
+        let arguments = arguments(&tools, file);
+        for option in ["--ssl-mode=VERIFY_IDENTITY", "--enable-cleartext-plugin"] {
+            assert!(arguments.contains(&option.to_owned()), "{arguments:?}");
+        }
+        assert!(
+            !arguments
+                .iter()
+                .any(|argument| argument.contains("token.of.entra"))
+        );
+    }
+    let line = format!("password=\"{token}\"\n");
+    assert!(tools.read("dump-options-file").ends_with(&line));
+}
+
+#[tokio::test]
+async fn a_token_that_the_tools_would_cut_is_refused() {
+    let tools = tools("8.0.36", HELP_8, "8.0.36");
+    let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
+    let place = target(TlsMode::VerifyFull);
+    let token = SecretValue::new("x".repeat(4001));
+    let credentials = Credentials::with_token("backup".parse().unwrap(), token);
+    let with_token = Target::at(place.host, place.port, credentials);
+    let failure = driver.probe(&with_token, None).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Configuration);
+    assert!(failure.message.contains("longer than"), "{failure}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use dilux_core::model::{Credentials, EngineType};
 use dilux_core::secret::SecretValue;
-use dilux_drivers::{Target, TlsMode};
+use dilux_drivers::Target;
 use dilux_testkit::postgres::{ADMIN, PASSWORD, PostgresServer};
 
 use crate::support::{descendants, driver, eventually, is_alive, name, postgres_target};
@@ -115,16 +115,12 @@ async fn dump_until_killed() {
     std::io::stdin().read_line(&mut line).unwrap();
     let port: i64 = line.trim().parse().unwrap();
     let username = ADMIN.parse().unwrap();
-    let target = Target {
-        host: "127.0.0.1".parse().unwrap(),
-        port: port.try_into().unwrap(),
-        credentials: Credentials {
-            username,
-            password: SecretValue::new(PASSWORD),
-        },
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    };
+    let credentials = Credentials::with_password(username, SecretValue::new(PASSWORD));
+    let target = Target::at(
+        "127.0.0.1".parse().unwrap(),
+        port.try_into().unwrap(),
+        credentials,
+    );
     let driver = driver(EngineType::PostgreSql).await;
     let _dump = driver.dump(&target, &name("shop")).await.unwrap();
     println!("the dump runs");

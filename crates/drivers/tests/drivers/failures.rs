@@ -15,7 +15,7 @@ fn with_account(target: &Target, username: &str, password: &str) -> Target {
     let username = username.parse().unwrap();
     let password = SecretValue::new(password);
     Target {
-        credentials: Credentials { username, password },
+        credentials: Credentials::with_password(username, password),
         ..target.clone()
     }
 }

@@ -166,12 +166,12 @@ async fn sockets_and_lists_are_no_hosts() {
 
 #[tokio::test]
 async fn a_certificate_is_checked_against_the_name_and_not_the_address() {
-    let certificates = crate::tls::Certificates::for_host("database.invalid");
+    let certificates = dilux_testkit::tls::Certificates::for_host("database.invalid").unwrap();
     let names = Arc::new(Names::new([
         ("database.invalid", "127.0.0.1"),
         ("other.invalid", "127.0.0.1"),
     ]));
-    let server = certificates.postgres();
+    let server = certificates.postgres().unwrap();
     server.create_database("shop").unwrap();
     let settings = DriverSettings {
         authorities: certificates.path("authority.pem"),

@@ -1,6 +1,7 @@
 //! The drivers against real servers, and against fake tools for what real ones do not do.
 #![cfg(test)]
 
+mod clear_password;
 mod contracts;
 mod endings;
 mod failures;
@@ -14,3 +15,4 @@ mod secrets;
 mod silence;
 mod support;
 mod tls;
+mod tokens;

@@ -12,7 +12,7 @@ use dilux_core::model::{DatabaseName, EngineType};
 use dilux_core::transfer::{DumpComplete, Failure};
 use dilux_drivers::{
     Deadlines, Driver, DriverSettings, Drivers, Resolver, RestorePlan, RunningDump, SystemResolver,
-    Target, TlsMode, ToolSearch, Tools,
+    Target, ToolSearch, Tools,
 };
 use dilux_testkit::mariadb::MariaDbServer;
 use dilux_testkit::postgres::PostgresServer;
@@ -81,23 +81,11 @@ impl Resolver for Names {
 }
 
 pub(crate) fn postgres_target(server: &PostgresServer) -> Target {
-    Target {
-        host: server.host(),
-        port: server.port(),
-        credentials: server.credentials(),
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    }
+    Target::at(server.host(), server.port(), server.credentials())
 }
 
 pub(crate) fn mariadb_target(server: &MariaDbServer) -> Target {
-    Target {
-        host: server.host(),
-        port: server.port(),
-        credentials: server.credentials(),
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    }
+    Target::at(server.host(), server.port(), server.credentials())
 }
 
 pub(crate) fn name(text: &str) -> DatabaseName {
