@@ -3,7 +3,7 @@
 use dilux_core::crash;
 use dilux_core::expiry::Expiry;
 use dilux_core::model::{
-    AuditAction, BackupId, Comparison, DatabaseName, EngineId, Job, Manifest, RestoreWork, Stage,
+    AuditAction, BackupId, Comparison, EngineId, Job, Manifest, RestoreWork, Stage,
 };
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::{Driver, RestorePlan, Target};
@@ -49,7 +49,7 @@ impl Processor {
         crash::point("after-restore-written");
         let comparison = if work.compare_with_source {
             activity.enter(Stage::Checking);
-            let compared = self.compare(&*driver, &manifest, &target, &work.target_database);
+            let compared = self.compare(&*driver, &manifest, work);
             Some(activity.unless_stopped(compared).await?)
         } else {
             None
@@ -135,8 +135,7 @@ impl Processor {
         &self,
         driver: &dyn Driver,
         manifest: &Manifest,
-        target: &Target,
-        restored: &DatabaseName,
+        work: &RestoreWork,
     ) -> Result<Comparison, Failure> {
         let Some(subject) = self.subject(&manifest.database_id).await? else {
             return Err(Failure::new(
@@ -148,7 +147,9 @@ impl Processor {
         let source = driver
             .fingerprint(&source_target, &manifest.database_name)
             .await?;
-        let copy = driver.fingerprint(target, restored).await?;
+        // Whatever opened it at the start may have expired.
+        let target = self.restore_target(&work.target_engine, manifest).await?;
+        let copy = driver.fingerprint(&target, &work.target_database).await?;
         let mut differences = source.differences(&copy);
         differences.truncate(MOST_DIFFERENCES);
         Ok(Comparison {

@@ -1,9 +1,11 @@
 //! What a job is about, resolved once at its start from one consistent look.
 
-use dilux_core::access;
-use dilux_core::model::{Database, DatabaseId, Engine, EngineId};
+use async_trait::async_trait;
+use dilux_core::access::SignIn;
+use dilux_core::installation::Installation;
+use dilux_core::model::{Credentials, Database, DatabaseId, Engine, EngineId};
 use dilux_core::transfer::{Failure, FailureKind};
-use dilux_drivers::{Target, TlsMode};
+use dilux_drivers::{Renew, Renewal, Target};
 
 use crate::Processor;
 use crate::bookkeeping::storage_failure;
@@ -42,26 +44,44 @@ impl Processor {
 
     /// How to reach the subject's server with the subject's credentials.
     pub(crate) async fn target(&self, subject: &Subject) -> Result<Target, Failure> {
-        let secrets = &*self.installation.storage.secrets;
-        let credentials =
-            access::database_credentials(&subject.database, &subject.engine, secrets).await?;
-        Ok(target(&subject.engine, credentials))
+        let Subject { database, engine } = subject;
+        self.open(engine, Some(database)).await
     }
 
     /// How to reach an engine with its own credentials.
     pub(crate) async fn engine_target(&self, engine: &Engine) -> Result<Target, Failure> {
-        let credentials =
-            access::engine_credentials(engine, &*self.installation.storage.secrets).await?;
-        Ok(target(engine, credentials))
+        self.open(engine, None).await
+    }
+
+    async fn open(&self, engine: &Engine, database: Option<&Database>) -> Result<Target, Failure> {
+        let renewal = Account {
+            installation: self.installation.clone(),
+            engine: engine.clone(),
+            database: database.cloned(),
+        };
+        let credentials = renewal.credentials().await?;
+        Ok(Target {
+            renewal: Some(Renewal::new(renewal)),
+            ..Target::of_engine(engine, credentials)
+        })
     }
 }
 
-fn target(engine: &Engine, credentials: dilux_core::model::Credentials) -> Target {
-    Target {
-        host: engine.host.clone(),
-        port: engine.port,
-        credentials,
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
+/// What a job signs in as, again and again where it lasts longer than a token.
+#[derive(Debug)]
+struct Account {
+    installation: Installation,
+    engine: Engine,
+    database: Option<Database>,
+}
+
+#[async_trait]
+impl Renew for Account {
+    async fn credentials(&self) -> Result<Credentials, Failure> {
+        let sign_in = match &self.database {
+            Some(database) => SignIn::of_database(database, &self.engine),
+            None => SignIn::of_engine(&self.engine),
+        };
+        self.installation.access().credentials(&sign_in).await
     }
 }

@@ -3,6 +3,7 @@
 
 mod moved;
 mod rehearsals;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,23 +37,31 @@ struct World {
     server: PostgresServer,
     database: DatabaseId,
     engine: EngineId,
+    drivers: Arc<Drivers>,
     _directory: TempDir,
 }
 
 impl World {
     async fn new() -> Self {
+        let installation = |settings| Installation::open(settings, Profile::Worker).unwrap();
+        Self::with(PostgresServer::start().unwrap(), &installation).await
+    }
+
+    /// A world around a server and what becomes of the settings.
+    async fn with(server: PostgresServer, open: &dyn Fn(Settings) -> Installation) -> Self {
         let directory = TempDir::new().unwrap();
         let store = format!("file://{}", directory.path().display());
         let settings = Settings::read(&|name| match name {
             "STORAGE_CONNECTION_STRING" => Some(store.clone()),
             "DILUX_JOB_LEASE_SECONDS" => Some("3".to_owned()),
             "DILUX_SHUTDOWN_GRACE_SECONDS" => Some("0".to_owned()),
+            "DILUX_TOKEN_HOSTS" => Some("127.0.0.1".to_owned()),
             _ => None,
         })
         .unwrap();
-        let installation = Installation::open(settings, Profile::Worker).unwrap();
+        let installation = open(settings);
         installation.prepare().await.unwrap();
-        let server = PostgresServer::start().unwrap();
+        let drivers = Arc::new(Drivers::discover(&installation.settings).await);
         server.create_database("shop").unwrap();
         server.execute("shop", samples::POSTGRESQL).unwrap();
         let (engine, database) = register(&installation, &server).await;
@@ -61,6 +70,7 @@ impl World {
             server,
             database,
             engine,
+            drivers,
             _directory: directory,
         }
     }
@@ -105,8 +115,7 @@ impl World {
     /// Lets a processor run until `over` comes.
     async fn work_while<T>(&self, over: impl Future<Output = T>) -> T {
         let shutdown = CancellationToken::new();
-        let drivers = Arc::new(Drivers::discover(&self.installation.settings).await);
-        let processor = Processor::new(self.installation.clone(), drivers);
+        let processor = Processor::new(self.installation.clone(), Arc::clone(&self.drivers));
         let running = tokio::spawn(processor.run(shutdown.clone()));
         let ended = tokio::time::timeout(Duration::from_mins(2), over)
             .await
@@ -136,6 +145,7 @@ async fn register(installation: &Installation, server: &PostgresServer) -> (Engi
         port: server.port(),
         auth_method: Some(AuthMethod::UserPassword),
         username: Some(credentials.username),
+        identity: dilux_core::model::EntraIdentity::default(),
         secret: Some(secret),
         policy_id: None,
         max_jobs: None,

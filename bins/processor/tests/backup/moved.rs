@@ -34,6 +34,7 @@ async fn a_backup_from_before_a_move_is_restored_on_its_own_server() {
     row.value.credentials = CredentialSource::Own {
         auth_method: dilux_core::model::AuthMethod::UserPassword,
         username: Some("somebody".parse().unwrap()),
+        identity: dilux_core::model::EntraIdentity::default(),
         secret: Some(own),
     };
     databases.replace(row.value, &row.version).await.unwrap();

@@ -6,7 +6,7 @@ use dilux_core::model::{
     BackupId, BackupStatus, EngineId, EngineType, Job, JobId, JobState, VerifyWork, Work, WorkerId,
 };
 use dilux_core::transfer::{Failure, FailureKind};
-use dilux_drivers::{Drivers, Target, TlsMode};
+use dilux_drivers::{Drivers, Target};
 use jiff::SignedDuration;
 
 use crate::{World, backup_work, line, verify};
@@ -28,13 +28,8 @@ async fn a_verification_may_restore_into_a_database_that_it_drops_again() {
     assert!(line(&world, &backup).await.marks.verified_at.is_some());
     let drivers = Drivers::discover(&world.installation.settings).await;
     let driver = drivers.for_engine(EngineType::PostgreSql).unwrap();
-    let target = Target {
-        host: world.server.host(),
-        port: world.server.port(),
-        credentials: world.server.credentials(),
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    };
+    let server = &world.server;
+    let target = Target::at(server.host(), server.port(), server.credentials());
     let left = driver.discover(&target).await.unwrap();
     let left: Vec<&str> = left.iter().map(|found| found.name.as_str()).collect();
     assert!(left.contains(&"shop"));

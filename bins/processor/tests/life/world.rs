@@ -88,6 +88,7 @@ impl World {
             port: 5432.try_into().unwrap(),
             auth_method: Some(AuthMethod::UserPassword),
             username: Some("backup".parse().unwrap()),
+            identity: dilux_core::model::EntraIdentity::default(),
             secret: Some(secret),
             policy_id: None,
             max_jobs: max_jobs.map(|number| number.try_into().unwrap()),
