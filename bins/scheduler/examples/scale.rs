@@ -179,6 +179,7 @@ fn engine(number: usize, now: Timestamp) -> Result<Engine> {
         port: EngineType::PostgreSql.default_port(),
         auth_method: None,
         username: None,
+        identity: dilux_core::model::EntraIdentity::default(),
         secret: None,
         policy_id: None,
         max_jobs: None,

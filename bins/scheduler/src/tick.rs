@@ -7,7 +7,7 @@ use std::fmt;
 use dilux_core::Result;
 use dilux_core::model::{Database, DatabaseId};
 use dilux_core::repository::{Listing, Versioned};
-use dilux_core::storage::{StorageError, StorageErrorKind};
+use dilux_core::storage::{Continuation, StorageError, StorageErrorKind};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
@@ -42,6 +42,16 @@ impl fmt::Display for TickReport {
     }
 }
 
+/// Databases that are planned in one go.
+struct Chunk {
+    /// The enabled ones of a page.
+    databases: Listing<Versioned<Database>>,
+    /// What is known of them.
+    states: HashMap<DatabaseId, States>,
+    /// Where the next page starts.
+    next: Option<Continuation>,
+}
+
 impl Scheduler {
     /// Books what is owed now, and what falls due before the next tick. An error means that storage
     /// did not answer: what was booked until then stands, everything else is undecided.
@@ -55,36 +65,53 @@ impl Scheduler {
             damaged: engines.damaged.len() + policies.damaged.len(),
             ..TickReport::default()
         };
-        let mut from = None;
+        let mut chunk = self.read_chunk(None).await?;
         loop {
-            let (page, next) = repositories.databases.page(from.as_ref()).await?;
-            report.damaged += page.damaged.len();
-            self.plan_page(&page, &catalogue, &mut report).await?;
-            match next {
-                Some(next) => from = Some(next),
+            // The next ones are read while these are planned.
+            let next = chunk.next.take();
+            let read_next = async {
+                match &next {
+                    Some(from) => self.read_chunk(Some(from)).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let plan = self.plan_chunk(chunk, &catalogue, &mut report);
+            let (planned, read) = tokio::join!(plan, read_next);
+            planned?;
+            match read? {
+                Some(read) => chunk = read,
                 None => return Ok(report),
             }
         }
     }
 
-    async fn plan_page(
+    async fn read_chunk(&self, from: Option<&Continuation>) -> Result<Chunk> {
+        let databases = &self.installation.repositories.databases;
+        let (mut page, next) = databases.page(from).await?;
+        page.items.retain(|row| row.value.enabled);
+        let states = match (page.items.first(), page.items.last()) {
+            (Some(first), Some(last)) => {
+                self.states_between(&first.value.id, &last.value.id).await?
+            }
+            _ => HashMap::new(),
+        };
+        Ok(Chunk {
+            databases: page,
+            states,
+            next,
+        })
+    }
+
+    async fn plan_chunk(
         &self,
-        page: &Listing<Versioned<Database>>,
+        mut chunk: Chunk,
         catalogue: &Catalogue<'_>,
         report: &mut TickReport,
     ) -> Result<()> {
-        let databases: Vec<&Database> = page
-            .items
-            .iter()
-            .map(|row| &row.value)
-            .filter(|database| database.enabled)
-            .collect();
-        let mut states = match (databases.first(), databases.last()) {
-            (Some(first), Some(last)) => self.states_between(&first.id, &last.id).await?,
-            _ => return Ok(()),
-        };
-        let work = databases.into_iter().map(|database| {
-            let states = states.remove(&database.id).unwrap_or_default();
+        report.damaged += chunk.databases.damaged.len();
+        let databases = chunk.databases.items.iter().map(|row| &row.value);
+        let work = databases.map(|database| {
+            let states = chunk.states.remove(&database.id).unwrap_or_default();
             async move { (database, self.plan_one(database, catalogue, states).await) }
         });
         let work: Vec<_> = work.collect();

@@ -42,6 +42,7 @@ async fn world() -> World {
         port: EngineType::PostgreSql.default_port(),
         auth_method: None,
         username: None,
+        identity: dilux_core::model::EntraIdentity::default(),
         secret: None,
         policy_id: None,
         max_jobs: None,

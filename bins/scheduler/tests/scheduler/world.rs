@@ -69,6 +69,7 @@ pub(crate) async fn world_with(now: &str, wishes: &[(&str, &str)]) -> World {
         port: EngineType::PostgreSql.default_port(),
         auth_method: None,
         username: None,
+        identity: dilux_core::model::EntraIdentity::default(),
         secret: None,
         policy_id: Some("development".parse().unwrap()),
         max_jobs: None,
