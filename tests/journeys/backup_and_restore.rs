@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dilux_core::config::Settings;
 use dilux_core::model::{Credentials, Manifest};
 use dilux_core::secret::SecretValue;
-use dilux_drivers::{Drivers, Target, TlsMode};
+use dilux_drivers::{Drivers, Target};
 use dilux_journeys::{Client, Home, Sample, Service, StoreKind, text};
 use serde_json::json;
 
@@ -28,16 +28,10 @@ async fn start(home: &Home) -> Running {
 
 fn target(sample: &Sample) -> Target {
     let (username, password) = sample.account();
-    Target {
-        host: "127.0.0.1".parse().unwrap(),
-        port: i64::from(sample.port()).try_into().unwrap(),
-        credentials: Credentials {
-            username: username.parse().unwrap(),
-            password: SecretValue::new(password),
-        },
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    }
+    let credentials =
+        Credentials::with_password(username.parse().unwrap(), SecretValue::new(password));
+    let port = i64::from(sample.port()).try_into().unwrap();
+    Target::at("127.0.0.1".parse().unwrap(), port, credentials)
 }
 
 async fn nothing_is_lost(kind: StoreKind, sample: Sample) {

@@ -1,7 +1,6 @@
 //! The harness of the journeys: services as processes, stores to run them on, and the API as a
 //! user calls it.
 
-mod canary;
 mod client;
 mod disk;
 mod invariants;
@@ -13,7 +12,6 @@ mod store;
 mod tables;
 mod watch;
 
-pub use canary::{CANARY, Searcher};
 pub use client::{Client, text};
 pub use disk::SmallDisk;
 pub use invariants::Holdings;

@@ -48,6 +48,12 @@ impl Home {
             ("DILUX_IDLE_POLL_MILLISECONDS".to_owned(), "100".to_owned()),
             ("DILUX_RETRY_FIRST_SECONDS".to_owned(), "1".to_owned()),
             ("DILUX_SHUTDOWN_GRACE_SECONDS".to_owned(), "1".to_owned()),
+            // Journeys ask all the time whether a job is done.
+            ("DILUX_REQUESTS_PER_MINUTE".to_owned(), "0".to_owned()),
+            (
+                "DILUX_COSTLY_REQUESTS_PER_MINUTE".to_owned(),
+                "0".to_owned(),
+            ),
             (
                 "LOG_LEVEL".to_owned(),
                 "debug,hyper=info,reqwest=info".to_owned(),

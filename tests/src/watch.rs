@@ -11,8 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-
-use crate::canary::Searcher;
+use dilux_testkit::canary::Searcher;
 
 /// Between two looks; a tool that lives shorter is seen by [`RecordingTools`].
 const PAUSE: Duration = Duration::from_millis(2);

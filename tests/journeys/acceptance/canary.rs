@@ -4,9 +4,8 @@
 mod account;
 mod places;
 
-use dilux_journeys::{
-    CANARY, Client, Home, RecordingTools, Sample, Searcher, Service, StoreKind, Watch, text,
-};
+use dilux_journeys::{Client, Home, RecordingTools, Sample, Service, StoreKind, Watch, text};
+use dilux_testkit::canary::{CANARY, Searcher};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use dilux_core::installation::Installation;
 use dilux_core::storage::Value as Property;
-use dilux_journeys::{CANARY, Searcher, rows};
+use dilux_journeys::rows;
+use dilux_testkit::canary::{CANARY, Searcher};
 
 /// Tables, queue, manifests and what stands beside blobs.
 pub(super) async fn look_through_the_stores(searcher: &Searcher, installation: &Installation) {

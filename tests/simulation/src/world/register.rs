@@ -93,6 +93,7 @@ async fn add_engine(
         port: engine_type.default_port(),
         auth_method: Some(AuthMethod::UserPassword),
         username: Some("backup".parse()?),
+        identity: dilux_core::model::EntraIdentity::default(),
         secret: Some(secret),
         policy_id: None,
         discovery_enabled: true,
