@@ -1,19 +1,23 @@
 //! Who calls: the identity that goes with a request, and the door that finds it out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::Method;
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use dilux_core::model::{ApiToken, Grants, Role, SessionId, User, UserId};
+use dilux_core::secret::SecretValue;
 use dilux_core::{Error, Result};
 
+use crate::addressing::Addressing;
 use crate::app::App;
+use crate::limits::is_probe;
 use crate::permission::Permission;
 use crate::problem::{Answer, Problem};
-use crate::session_cookie::{require_own_page, session_in};
+use crate::session_cookie::{refuse_foreign_page, require_own_page, session_in};
 
 /// Who asked for something. Only the door makes one for a request, so a handler that takes a caller
 /// cannot be reached without having passed it.
@@ -23,7 +27,7 @@ pub(crate) struct Caller {
     pub(crate) user_id: String,
     /// E-mail for the audit log and `created_by`.
     pub(crate) user_email: String,
-    /// Where the connection came from.
+    /// Where the request came from.
     pub(crate) address: Option<IpAddr>,
     /// What they may do.
     pub(crate) role: Role,
@@ -46,6 +50,11 @@ impl Caller {
     /// The holder of the bootstrap token.
     pub(crate) fn bootstrap() -> Self {
         Self::admin("bootstrap".to_owned(), "bootstrap@localhost".to_owned())
+    }
+
+    /// Whoever calls while nobody is asked who they are.
+    pub(crate) fn anybody() -> Self {
+        Self::admin("anybody".to_owned(), "anybody@localhost".to_owned())
     }
 
     /// An admin of this name, for what goes on in their name after they asked for it.
@@ -132,41 +141,101 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Where the connection came from, as far as that is known.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+/// What a request shows to say who calls.
+#[derive(Debug, Clone)]
+pub(crate) enum Proof {
+    /// A token: one of ours, or of the identity provider.
+    Token(SecretValue),
+    /// The text of a session.
+    Session(SecretValue),
+    /// Nothing, since nobody is asked who they are.
+    Unasked,
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Peer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map(|ConnectInfo(address)| address.ip())))
+impl Proof {
+    /// What these headers show. A token counts before a session, and a wrong one is not made good by
+    /// a session beside it.
+    fn of(headers: &HeaderMap) -> Result<Self> {
+        let (shown, wrap): (_, fn(SecretValue) -> Self) =
+            if headers.contains_key(header::AUTHORIZATION) {
+                (bearer(headers), Self::Token)
+            } else {
+                (session_in(headers), Self::Session)
+            };
+        let text = shown.ok_or(Error::Unauthenticated)?;
+        Ok(wrap(SecretValue::new(text)))
     }
 }
 
-/// Lets a request pass when it says who calls. What they may do is decided at each route. A token
-/// counts before a session, and a wrong one is not made good by a session beside it.
+impl<S: Send + Sync> FromRequestParts<S> for Proof {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        let proof = parts.extensions.get::<Self>().cloned();
+        proof.ok_or_else(|| Error::Unauthenticated.into())
+    }
+}
+
+/// Lets a request pass when it says who calls. What they may do is decided at each route.
 pub(crate) async fn authenticate(
     State(app): State<App>,
+    addressing: Addressing,
     mut request: Request,
     next: Next,
 ) -> Answer<Response> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = peer.map(|ConnectInfo(address)| address.ip());
-    let headers = request.headers();
-    let mut caller = if headers.contains_key(header::AUTHORIZATION) {
-        let token = bearer(headers).ok_or(Error::Unauthenticated)?;
-        app.identify_token(token, address).await?
-    } else {
-        let text = session_in(headers).ok_or(Error::Unauthenticated)?;
-        let caller = app.identify_session(text).await?;
-        require_own_page(request.method(), headers)?;
-        caller
+    let address = addressing.client();
+    let is_probe = is_probe(&request);
+    let (method, headers) = (request.method(), request.headers());
+    let (mut caller, proof) = match identify(&app, method, headers, &addressing).await {
+        Ok(found) => found,
+        Err(error) => {
+            if !is_probe {
+                app.limits.count_refused(&error, address)?;
+            }
+            return Err(error.into());
+        }
     };
+    if !is_probe {
+        app.limits.count_caller(&caller)?;
+    }
     caller.address = address;
-    request.extensions_mut().insert(caller);
+    let extensions = request.extensions_mut();
+    extensions.insert(caller);
+    extensions.insert(proof);
+    extensions.insert(app.limits.clone());
     Ok(next.run(request).await)
+}
+
+/// Who calls, and what shows it.
+async fn identify(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    addressing: &Addressing,
+) -> Result<(Caller, Proof)> {
+    let proof = if app.trusts_everybody() {
+        Proof::Unasked
+    } else {
+        Proof::of(headers)?
+    };
+    let caller = match &proof {
+        Proof::Token(token) => {
+            let address = addressing.client();
+            app.identify_token(token.expose(), address).await?
+        }
+        Proof::Session(text) => {
+            let caller = app.identify_session(text.expose()).await?;
+            require_own_page(method, headers, addressing)?;
+            caller
+        }
+        Proof::Unasked => {
+            // A browser of this machine reaches the API too, whatever page it shows.
+            refuse_foreign_page(headers, addressing)?;
+            require_own_page(method, headers, addressing)?;
+            Caller::anybody()
+        }
+    };
+    Ok((caller, proof))
 }
 
 /// The token that a request brings. Two are none: proxies and we could each mean another one.

@@ -40,6 +40,10 @@ pub(crate) enum Refusal {
     TimedOut,
     /// The request was addressed to a name that is not this machine.
     ForeignHost,
+    /// A trusted proxy sent this header in a form that says nothing.
+    MalformedForwarding(HeaderName),
+    /// More requests came than are answered; after so long there is room for one more.
+    TooManyRequests(Duration),
     /// The range lies outside of what is there, this many bytes.
     RangeNotSatisfiable(u64),
     /// A defect stopped the handler.
@@ -240,7 +244,8 @@ impl From<Refusal> for Problem {
             Refusal::BodyTooLarge => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
-                "the body is longer than 1 MiB",
+                "the body is longer than this route takes: 1 MiB, 16 MiB for the import of a \
+                 configuration",
             ),
             Refusal::BodyUnreadable => Self::new(
                 StatusCode::BAD_REQUEST,
@@ -264,8 +269,20 @@ impl From<Refusal> for Problem {
             Refusal::ForeignHost => Self::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 "foreign-host",
-                "this service answers on this machine only: call it as localhost or 127.0.0.1",
+                "the service is not called so: call it as localhost or 127.0.0.1, or name it in \
+                 DILUX_PUBLIC_URL and its proxy in DILUX_TRUSTED_PROXIES",
             ),
+            Refusal::MalformedForwarding(name) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "malformed",
+                format!("the proxy's header {name} cannot be read; have the proxy set it anew"),
+            ),
+            Refusal::TooManyRequests(wait) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "too many requests; wait as long as Retry-After says",
+            )
+            .retry_after(wait),
             Refusal::RangeNotSatisfiable(size) => Self::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "range",
@@ -298,79 +315,4 @@ pub(crate) async fn method_not_allowed(_: request::Parts) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(problem: impl Into<Problem>) -> u16 {
-        problem.into().0.status.as_u16()
-    }
-
-    #[test]
-    fn every_error_has_its_status() {
-        let unavailable = Error::Unavailable {
-            message: "x".into(),
-            retry_after: None,
-            source: None,
-        };
-        let internal = Error::Internal {
-            message: "x".into(),
-            source: None,
-        };
-        let too_many = Error::TooManyAttempts {
-            message: "x".into(),
-            retry_after: Duration::from_secs(1),
-        };
-        let not_found = Error::NotFound {
-            what: "Engine",
-            id: "x".into(),
-        };
-        let stale = Error::Stale {
-            current: dilux_core::repository::Version::new("7"),
-        };
-        for (error, expected) in [
-            (not_found, 404),
-            (Error::AlreadyExists("x".into()), 409),
-            (Error::invalid("a", "b"), 422),
-            (Error::Refused("x".into()), 400),
-            (Error::WrongState("x".into()), 409),
-            (Error::Conflict("x".into()), 412),
-            (stale, 412),
-            (Error::Unauthenticated, 401),
-            (Error::SignInRefused("x".into()), 401),
-            (Error::Forbidden("x".into()), 403),
-            (too_many, 429),
-            (unavailable, 503),
-            (internal, 500),
-        ] {
-            assert_eq!(status(error), expected);
-        }
-    }
-
-    #[test]
-    fn every_refusal_has_its_status() {
-        for (refusal, expected) in [
-            (Refusal::MalformedJson("x".into()), 400),
-            (Refusal::BodyTooLarge, 413),
-            (Refusal::BodyUnreadable, 400),
-            (Refusal::NoSuchRoute, 404),
-            (Refusal::MethodNotAllowed, 405),
-            (Refusal::TimedOut, 503),
-            (Refusal::ForeignHost, 421),
-            (Refusal::RangeNotSatisfiable(3), 416),
-            (Refusal::Panicked, 500),
-        ] {
-            assert_eq!(status(refusal), expected);
-        }
-    }
-
-    #[test]
-    fn an_unavailable_dependency_says_when_to_try_again() {
-        let error = Error::Unavailable {
-            message: "storage does not answer".into(),
-            retry_after: Some(Duration::from_secs(17)),
-            source: None,
-        };
-        let response = Problem::from(error).into_response();
-        assert_eq!(response.headers()[header::RETRY_AFTER], "17");
-    }
-}
+mod tests;

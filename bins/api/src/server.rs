@@ -9,6 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::Application;
 use crate::context::Context;
+use crate::envelope::OPEN_WARNING;
 use crate::router::router_of;
 use crate::token::BootstrapToken;
 
@@ -47,6 +48,9 @@ pub async fn serve(
     .await?;
     let grace = installation.settings.worker.shutdown_grace;
     let app = Arc::new(Application::new(context, token));
+    if app.trusts_everybody() {
+        tracing::warn!(%address, "{OPEN_WARNING}");
+    }
     // Not being able to finish what was begun is no reason not to serve the rest.
     if let Err(error) = app.finish_removals().await {
         tracing::error!(%error, "an interrupted removal could not be finished");
@@ -55,10 +59,12 @@ pub async fn serve(
         let (app, stop) = (app.clone(), shutdown.clone());
         AbortOnDropHandle::new(tokio::spawn(async move { app.keep_alive(&stop).await }))
     };
-    let service = router_of(app).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router_of(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let stop = shutdown.clone();
-    let server = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { stop.cancelled().await });
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        stop.cancelled().await;
+        app.close();
+    });
     tracing::info!(%address, "the API listens");
     let overdue = async {
         shutdown.cancelled().await;

@@ -4,11 +4,12 @@
 //! What changes something must therefore carry a header that forms cannot send and foreign scripts
 //! may not, and must not come from a page of another origin by the browser's own word.
 
+use axum::http::Method;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::http::{Method, Uri};
 use dilux_core::secret::SecretValue;
 use dilux_core::{Error, Result};
 
+use crate::addressing::Addressing;
 use crate::identity::PATIENCE;
 
 /// Name of the cookie. The prefix makes browsers insist on `Secure`, `Path=/` and no `Domain`.
@@ -79,11 +80,15 @@ pub(crate) fn take_back() -> (HeaderName, HeaderValue) {
 }
 
 /// Fails for a change that a foreign page may have sent with the cookie.
-pub(crate) fn require_own_page(method: &Method, headers: &HeaderMap) -> Result<()> {
+pub(crate) fn require_own_page(
+    method: &Method,
+    headers: &HeaderMap,
+    addressing: &Addressing,
+) -> Result<()> {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    refuse_foreign_page(headers)?;
+    refuse_foreign_page(headers, addressing)?;
     if headers.contains_key(OWN_PAGE) {
         Ok(())
     } else {
@@ -94,8 +99,8 @@ pub(crate) fn require_own_page(method: &Method, headers: &HeaderMap) -> Result<(
 }
 
 /// Fails when the browser says that a page of another origin sent the request.
-pub(crate) fn refuse_foreign_page(headers: &HeaderMap) -> Result<()> {
-    if is_from_own_page(headers) {
+pub(crate) fn refuse_foreign_page(headers: &HeaderMap, addressing: &Addressing) -> Result<()> {
+    if is_from_own_page(headers, addressing) {
         Ok(())
     } else {
         Err(Error::Forbidden(
@@ -106,25 +111,20 @@ pub(crate) fn refuse_foreign_page(headers: &HeaderMap) -> Result<()> {
 
 /// `Sec-Fetch-Site` decides, since proxies leave it as it is; browsers without it send `Origin` with
 /// what changes something; programs send neither.
-fn is_from_own_page(headers: &HeaderMap) -> bool {
+fn is_from_own_page(headers: &HeaderMap, addressing: &Addressing) -> bool {
     if let Some(site) = headers.get(FETCH_SITE) {
         return site == "same-origin" || site == "none";
     }
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let origin: Option<Uri> = origin.to_str().ok().and_then(|text| text.parse().ok());
-    let authority = origin.as_ref().and_then(Uri::authority);
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    authority.is_some_and(|authority| {
-        host.is_some_and(|host| authority.as_str().eq_ignore_ascii_case(host))
-    })
+    let origin = headers.get(header::ORIGIN);
+    origin.is_none_or(|origin| addressing.is_own(origin))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use dilux_core::config::AccessSettings;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -167,11 +167,12 @@ mod tests {
 
     #[test]
     fn a_change_needs_the_header_and_comes_from_an_own_page() {
-        let host = ("host", "localhost:7071");
         let own = ("x-requested-with", "dilux");
-        let allowed = |more: &[(&'static str, &str)]| {
-            let all = [&[host], more].concat();
-            require_own_page(&Method::POST, &headers(&all)).is_ok()
+        let request = Request::builder().header("host", "localhost:7071");
+        let request = request.body(Body::empty()).unwrap();
+        let addressing = Addressing::of(&request, &AccessSettings::default()).unwrap();
+        let allowed = |sent: &[(&'static str, &str)]| {
+            require_own_page(&Method::POST, &headers(sent), &addressing).is_ok()
         };
         assert!(allowed(&[own]));
         assert!(!allowed(&[]), "a form cannot send the header");
@@ -189,7 +190,7 @@ mod tests {
         ] {
             assert!(!allowed(&[own, foreign]), "{foreign:?}");
         }
-        let reading = require_own_page(&Method::GET, &headers(&[host]));
+        let reading = require_own_page(&Method::GET, &headers(&[]), &addressing);
         assert!(reading.is_ok(), "reading changes nothing");
     }
 }

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use dilux_core::access::{database_credentials, engine_credentials};
+use dilux_core::access::SignIn;
 use dilux_core::model::{
-    AuditAction, Credentials, DatabaseId, DatabaseName, Engine, EngineId, EngineType,
-    ServerIdentity,
+    AuditAction, DatabaseId, DatabaseName, Engine, EngineId, EngineType, Port, ServerIdentity,
 };
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_core::{Error, Result};
-use dilux_drivers::{Target, TlsMode};
+use dilux_drivers::Target;
 use serde_json::json;
 
 use super::audit::Event;
@@ -30,9 +29,13 @@ pub(crate) struct ConnectionTest {
 /// What a test asks.
 struct Question<'a> {
     engine_type: EngineType,
-    target: Target,
+    target: Opened,
     database: Option<&'a DatabaseName>,
 }
+
+/// Where a server is, with credentials for it; or why there is no token, which is found out only by
+/// trying, and so is what a test finds.
+pub(super) type Opened = Result<Target, Failure>;
 
 impl Application {
     /// Tests the connection to an engine with its stored credentials.
@@ -42,7 +45,7 @@ impl Application {
         caller: &Caller,
     ) -> Result<ConnectionTest> {
         let engine = self.engine(id).await?.value;
-        let target = self.engine_target(&engine).await?;
+        let target = self.open_engine(&engine).await?;
         let question = Question {
             engine_type: engine.engine_type,
             target,
@@ -68,11 +71,11 @@ impl Application {
     ) -> Result<ConnectionTest> {
         let view = self.view_database(id).await?;
         let (database, engine) = (&view.database.value, &view.engine);
-        let secrets = &*self.installation.storage.secrets;
-        let credentials = database_credentials(database, engine, secrets).await;
         let question = Question {
             engine_type: engine.engine_type,
-            target: target(engine, credentials.map_err(refuse)?),
+            target: self
+                .reach(&SignIn::of_database(database, engine), engine.port)
+                .await?,
             database: Some(&database.database_name),
         };
         let test = self.ask(question).await;
@@ -91,20 +94,14 @@ impl Application {
         caller: &Caller,
     ) -> Result<ConnectionTest> {
         let target = match &form.credentials {
-            FormCredentials::Own(credentials) => {
+            FormCredentials::Own(own) => {
                 caller.require(Permission::ManageEngines)?;
-                Target {
-                    host: form.host.clone(),
-                    port: form.port,
-                    credentials: credentials.clone(),
-                    tls: TlsMode::default(),
-                    addresses: Vec::new(),
-                }
+                self.reach(&form.sign_in(own), form.port).await?
             }
             FormCredentials::OfEngine(id) => {
                 let engine = self.engine(id).await?.value;
                 form.require_address_of(&engine)?;
-                self.engine_target(&engine).await?
+                self.open_engine(&engine).await?
             }
         };
         let question = Question {
@@ -133,7 +130,7 @@ impl Application {
     pub(super) async fn test_target(
         &self,
         engine_type: EngineType,
-        target: Target,
+        target: Opened,
     ) -> ConnectionTest {
         let question = Question {
             engine_type,
@@ -147,7 +144,7 @@ impl Application {
     pub(super) async fn test_database_at(
         &self,
         engine_type: EngineType,
-        target: Target,
+        target: Opened,
         database: &DatabaseName,
     ) -> ConnectionTest {
         let question = Question {
@@ -160,14 +157,32 @@ impl Application {
 
     /// Where an engine is, with its credentials.
     pub(super) async fn engine_target(&self, engine: &Engine) -> Result<Target> {
+        self.open_engine(engine).await?.map_err(refuse)
+    }
+
+    /// Where an engine is, with its credentials, as far as they can be had.
+    pub(super) async fn open_engine(&self, engine: &Engine) -> Result<Opened> {
         if engine.auth_method.is_none() {
             return Err(Error::Refused(
                 "Engine has no credentials configured".to_owned(),
             ));
         }
-        let secrets = &*self.installation.storage.secrets;
-        let credentials = engine_credentials(engine, secrets).await.map_err(refuse)?;
-        Ok(target(engine, credentials))
+        self.reach(&SignIn::of_engine(engine), engine.port).await
+    }
+
+    /// The server that `sign_in` is for. Fails when something is not set up, or not readable.
+    pub(super) async fn reach(&self, sign_in: &SignIn<'_>, port: Port) -> Result<Opened> {
+        if let Err(failure) = self.drivers.for_engine(sign_in.engine_type) {
+            return Ok(Err(failure));
+        }
+        match self.installation.access().credentials(sign_in).await {
+            Ok(credentials) => {
+                let host = sign_in.host.clone();
+                Ok(Ok(Target::at(host, port, credentials)))
+            }
+            Err(failure) if is_found_by_trying(failure.kind) => Ok(Err(failure)),
+            Err(failure) => Err(refuse(failure)),
+        }
     }
 
     async fn ask(&self, question: Question<'_>) -> ConnectionTest {
@@ -179,9 +194,10 @@ impl Application {
             };
         };
         let started = Instant::now();
-        let outcome = match self.drivers.for_engine(question.engine_type) {
-            Ok(driver) => driver.probe(&question.target, question.database).await,
-            Err(failure) => Err(failure),
+        let driver = self.drivers.for_engine(question.engine_type);
+        let outcome = match (driver, question.target) {
+            (Ok(driver), Ok(target)) => driver.probe(&target, question.database).await,
+            (Err(failure), _) | (_, Err(failure)) => Err(failure),
         };
         ConnectionTest {
             outcome: outcome.map(|probe| probe.server),
@@ -190,15 +206,9 @@ impl Application {
     }
 }
 
-/// Where an engine is, with these credentials.
-pub(super) fn target(engine: &Engine, credentials: Credentials) -> Target {
-    Target {
-        host: engine.host.clone(),
-        port: engine.port,
-        credentials,
-        tls: TlsMode::default(),
-        addresses: Vec::new(),
-    }
+/// Whether nobody could have known before: Entra ID said no, or nothing.
+fn is_found_by_trying(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Authentication | FailureKind::Unreachable)
 }
 
 fn outcome_event(mut event: Event, test: &ConnectionTest) -> Event {
