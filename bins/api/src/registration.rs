@@ -1,6 +1,8 @@
 //! Registration of routes: the only way to serve one is to say which permission it needs. That
 //! permission is checked before the handler runs, and stands in the API's description.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -13,11 +15,15 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::limits::Limits;
 use crate::permission::Permission;
 use crate::problem::Answer;
 
 /// Key of an operation's permission in the API's description.
-const EXTENSION: &str = "x-permission";
+const PERMISSION: &str = "x-permission";
+
+/// Key that marks costly operations there.
+const COSTLY: &str = "x-costly";
 
 /// Routes, each with the permission that it needs.
 #[derive(Default)]
@@ -46,6 +52,22 @@ impl Routes {
             self.closed = self.closed.routes((schemas, paths, methods));
         }
         self
+    }
+
+    /// Adds operations that start work, call servers or read everything: there is a limit of its own
+    /// on them.
+    #[must_use]
+    pub(crate) fn costly_route(
+        self,
+        permission: Permission,
+        (schemas, mut paths, methods): UtoipaMethodRouter<App>,
+    ) -> Self {
+        for operation in paths.paths.values_mut().flat_map(operations) {
+            let extensions = operation.extensions.get_or_insert_default();
+            extensions.merge(Extensions::from_iter([(COSTLY, true)]));
+        }
+        let methods = methods.route_layer(middleware::from_fn(admit_costly));
+        self.route(permission, (schemas, paths, methods))
     }
 
     /// These and those.
@@ -86,7 +108,7 @@ pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Opera
 
 fn describe(operation: &mut Operation, permission: Permission) {
     let extensions = operation.extensions.get_or_insert_default();
-    extensions.merge(Extensions::from_iter([(EXTENSION, permission.name())]));
+    extensions.merge(Extensions::from_iter([(PERMISSION, permission.name())]));
     if permission.is_public() {
         operation.security = Some(vec![SecurityRequirement::default()]);
     }
@@ -106,5 +128,18 @@ async fn admit(permission: Permission, request: Request, next: Next) -> Answer<R
     let caller = request.extensions().get::<Caller>();
     let caller = caller.ok_or(Error::Unauthenticated)?;
     caller.require(permission)?;
+    Ok(next.run(request).await)
+}
+
+/// Lets a request for something costly pass, unless its caller made too many. Behind `admit`, so that
+/// only what they may do is counted.
+async fn admit_costly(request: Request, next: Next) -> Answer<Response> {
+    let extensions = request.extensions();
+    let (Some(caller), Some(limits)) =
+        (extensions.get::<Caller>(), extensions.get::<Arc<Limits>>())
+    else {
+        return Err(Error::Unauthenticated.into());
+    };
+    limits.count_costly(caller)?;
     Ok(next.run(request).await)
 }

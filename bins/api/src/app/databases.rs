@@ -8,8 +8,8 @@ mod update;
 use std::collections::HashMap;
 
 use dilux_core::model::{
-    AuditAction, AuditResourceType, CredentialSource, Database, DatabaseId, DatabaseName, Engine,
-    EngineId, PolicyId, PolicySource, RpoMinutes, Work,
+    AuditAction, AuditResourceType, ClientId, CredentialSource, Database, DatabaseId, DatabaseName,
+    Engine, EngineId, EntraIdentity, PolicyId, PolicySource, RpoMinutes, TenantId, Work,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::schedule::DEFAULT_POLICY;
@@ -86,13 +86,28 @@ pub(super) fn changes(before: &Database, after: &Database) -> Value {
     json!({ "engine_id": after.engine_id.as_str(), "changes": changes })
 }
 
+/// Names of the fields that differ, whether they are shown or not.
+pub(super) fn differing(before: &Database, after: &Database) -> Vec<String> {
+    let (old, new) = (shown(before), shown(after));
+    let names = new
+        .into_iter()
+        .filter(|(name, to)| old.get(name) != Some(to));
+    names.map(|(name, _)| name).collect()
+}
+
 fn shown(database: &Database) -> Map<String, Value> {
+    let nobody = EntraIdentity::default();
+    let identity = match &database.credentials {
+        CredentialSource::Engine => &nobody,
+        CredentialSource::Own { identity, .. } => identity,
+    };
     let (inherits, method, username, has_password) = match &database.credentials {
         CredentialSource::Engine => (true, None, None, false),
         CredentialSource::Own {
             auth_method,
             username,
             secret,
+            ..
         } => (
             false,
             Some(auth_method.as_str()),
@@ -111,6 +126,14 @@ fn shown(database: &Database) -> Map<String, Value> {
         ("use_engine_credentials", json!(inherits)),
         ("auth_method", json!(method)),
         ("username", json!(username)),
+        (
+            "tenant_id",
+            json!(identity.tenant_id.as_ref().map(TenantId::as_str)),
+        ),
+        (
+            "client_id",
+            json!(identity.client_id.as_ref().map(ClientId::as_str)),
+        ),
         ("has_password", json!(has_password)),
         ("policy_id", json!(policy)),
         ("enabled", json!(database.enabled)),
@@ -119,6 +142,10 @@ fn shown(database: &Database) -> Map<String, Value> {
             json!(database.rpo_minutes.map(RpoMinutes::get)),
         ),
         ("compression_method", json!(database.compression.as_str())),
+        (
+            "backup_destination",
+            json!(database.destination.as_ref().map(ToString::to_string)),
+        ),
         ("tags", json!(database.tags)),
     ];
     fields
@@ -143,22 +170,18 @@ fn own_secret(database: &Database) -> Option<&SecretName> {
 impl Application {
     /// The databases that match `filter`, by label.
     pub(crate) async fn list_databases(&self, filter: &DatabaseFilter) -> Result<DatabasePage> {
-        let repositories = &self.installation.repositories;
-        let listing = repositories.databases.list().await?;
+        let listing = self.registered().await?;
         let engines = self.engines_by_id().await?;
         let mut damaged: Vec<(String, String)> = listing
             .damaged
-            .into_iter()
-            .map(|row| (row.key.row, row.reason))
+            .iter()
+            .map(|row| (row.key.row.clone(), row.reason.clone()))
             .collect();
         let mut items = Vec::new();
-        for database in listing.items {
+        for database in &listing.items {
             match engines.get(&database.value.engine_id) {
                 Some(engine) if matches(filter, &database.value, engine) => {
-                    items.push(DatabaseView {
-                        database,
-                        engine: engine.clone(),
-                    });
+                    items.push((database, engine));
                 }
                 Some(_) => {}
                 None => damaged.push((
@@ -168,20 +191,24 @@ impl Application {
             }
         }
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let page = Page::cut(items, &filter.start(), limit, |view| {
-            let database = &view.database.value;
+        let page = Page::cut(items, &filter.start(), limit, |(database, _)| {
+            let database = &database.value;
             let label = database.label.as_str().to_lowercase();
             (label, database.id.to_string())
+        });
+        let page = page.map(|(database, engine)| DatabaseView {
+            database: database.clone(),
+            engine: engine.clone(),
         });
         Ok(DatabasePage { page, damaged })
     }
 
     /// All engines.
     pub(super) async fn engines_by_id(&self) -> Result<HashMap<EngineId, Engine>> {
-        let all = self.installation.repositories.engines.list().await?.items;
+        let all = self.installation.repositories.engines.all().await?;
+        let all = all.items.iter().map(|engine| &engine.value);
         Ok(all
-            .into_iter()
-            .map(|engine| (engine.value.id.clone(), engine.value))
+            .map(|engine| (engine.id.clone(), engine.clone()))
             .collect())
     }
 

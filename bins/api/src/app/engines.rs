@@ -23,7 +23,7 @@ use super::undo::Undo;
 use super::{Application, Page};
 use crate::caller::Caller;
 use crate::wire::engine::{EngineFilter, NewEngine};
-use crate::wire::sign_in::{SignIn, uses_no_password};
+use crate::wire::sign_in::SignIn;
 
 /// An engine with what clients want to know beside it.
 #[derive(Debug)]
@@ -61,7 +61,8 @@ impl EngineAddress {
         }
     }
 
-    fn of(engine: &Engine) -> Self {
+    /// That of an engine.
+    pub(super) fn of(engine: &Engine) -> Self {
         Self::new(engine.engine_type, &engine.host, engine.port)
     }
 }
@@ -76,6 +77,17 @@ pub(super) fn event(action: AuditAction, engine: &Engine, details: serde_json::V
         details,
         failure: None,
     }
+}
+
+/// What the audit log says of a new engine.
+pub(super) fn created(engine: &Engine) -> Event {
+    let details = json!({
+        "engine_id": engine.id.as_str(),
+        "engine_type": engine.engine_type.as_str(),
+        "host": engine.host.as_str(),
+        "port": engine.port.get(),
+    });
+    event(AuditAction::Create, engine, details)
 }
 
 impl Application {
@@ -98,8 +110,9 @@ impl Application {
 
     async fn count_databases(&self) -> Result<HashMap<EngineId, usize>> {
         let mut counts = HashMap::new();
-        for database in self.installation.repositories.databases.list().await?.items {
-            *counts.entry(database.value.engine_id).or_insert(0) += 1;
+        for database in &self.registered().await?.items {
+            let engine_id = database.value.engine_id.clone();
+            *counts.entry(engine_id).or_insert(0) += 1;
         }
         Ok(counts)
     }
@@ -125,9 +138,9 @@ impl Application {
 
     /// The databases of an engine.
     pub(super) async fn databases_of(&self, id: &EngineId) -> Result<Vec<Versioned<Database>>> {
-        let mut all = self.installation.repositories.databases.list().await?.items;
-        all.retain(|database| database.value.engine_id == *id);
-        Ok(all)
+        let all = self.registered().await?;
+        let of_engine = all.items.iter().filter(|it| it.value.engine_id == *id);
+        Ok(of_engine.cloned().collect())
     }
 
     /// The engine at an address.
@@ -135,10 +148,10 @@ impl Application {
         &self,
         address: &EngineAddress,
     ) -> Result<Option<Versioned<Engine>>> {
-        let all = self.installation.repositories.engines.list().await?.items;
-        Ok(all
-            .into_iter()
-            .find(|engine| EngineAddress::of(&engine.value) == *address))
+        let all = self.installation.repositories.engines.all().await?;
+        let mut all = all.items.iter();
+        let found = all.find(|engine| EngineAddress::of(&engine.value) == *address);
+        Ok(found.cloned())
     }
 
     /// Registers an engine, unless there is one at its address.
@@ -167,17 +180,10 @@ impl Application {
     }
 
     pub(super) async fn record_engine_created(&self, caller: &Caller, engine: &Engine) {
-        let details = json!({
-            "engine_id": engine.id.as_str(),
-            "engine_type": engine.engine_type.as_str(),
-            "host": engine.host.as_str(),
-            "port": engine.port.get(),
-        });
-        self.record(caller, event(AuditAction::Create, engine, details))
-            .await;
+        self.record(caller, created(engine)).await;
     }
 
-    /// Writes the password, then the row. The caller holds the registration lock and has checked.
+    /// Writes the secret, then the row. The caller holds the registration lock and has checked.
     pub(super) async fn insert_engine(
         &self,
         undo: &mut Undo<'_>,
@@ -186,11 +192,12 @@ impl Application {
     ) -> Result<Versioned<Engine>> {
         self.require_allowed_host(&new.host)?;
         let id = EngineId::random(&*self.installation.random);
-        let secret = match &new.password {
+        let identity = new.identity();
+        let secret = match new.secret() {
             None => None,
-            Some(password) => {
+            Some(secret) => {
                 let name = SecretName::new(Engine::secret_name(&id))?;
-                undo.set_secret(&name, password).await?;
+                undo.set_secret(&name, secret).await?;
                 Some(name)
             }
         };
@@ -203,6 +210,7 @@ impl Application {
             port: new.port,
             auth_method: new.auth_method,
             username: new.username,
+            identity,
             secret,
             policy_id: new.policy_id,
             max_jobs: new.max_jobs,
@@ -251,7 +259,7 @@ pub(super) fn described_by_address(
     let SignIn {
         auth_method,
         username,
-        password,
+        ..
     } = SignIn::default();
     Ok(NewEngine {
         name: name
@@ -262,7 +270,10 @@ pub(super) fn described_by_address(
         port,
         auth_method,
         username,
-        password,
+        password: None,
+        tenant_id: None,
+        client_id: None,
+        client_secret: None,
         connection_string: (),
         policy_id: None,
         max_jobs: None,
@@ -270,9 +281,9 @@ pub(super) fn described_by_address(
     })
 }
 
-/// Whether it can be asked for its databases: Azure identities cannot sign in yet.
-fn is_discoverable(engine: &Engine) -> bool {
-    engine.has_credentials() && !uses_no_password(engine.auth_method)
+/// Whether it can be asked for its databases: every method needs an account there.
+pub(super) fn is_discoverable(engine: &Engine) -> bool {
+    engine.has_credentials() && engine.username.is_some()
 }
 
 fn matches(filter: &EngineFilter, engine: &Engine) -> bool {

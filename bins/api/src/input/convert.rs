@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    AuthMethod, BackupId, CatchUpHours, Compression, CronExpression, DatabaseId, DatabaseName,
-    DayOfMonth, DayOfWeek, Destination, Email, EngineId, EngineType, Grant, Host, HourlyInterval,
-    JitterMinutes, KeepCount, Label, MaxJobs, Month, PageSize, PolicyId, PolicyZone, Port, Role,
-    RpoMinutes, TimeOfDay, UserName,
+    AuthMethod, BackupId, CatchUpHours, ClientId, Compression, CronExpression, DatabaseId,
+    DatabaseName, DayOfMonth, DayOfWeek, Destination, Email, EngineId, EngineType, Grant, Host,
+    HourlyInterval, JitterMinutes, KeepCount, Label, MaxJobs, Month, PageSize, PolicyId,
+    PolicyZone, Port, Role, RpoMinutes, TenantId, TimeOfDay, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -39,6 +39,7 @@ macro_rules! from_text {
 from_text!(
     AuthMethod,
     BackupId,
+    ClientId,
     Compression,
     CronExpression,
     DatabaseId,
@@ -54,6 +55,7 @@ from_text!(
     PolicyZone,
     Role,
     String,
+    TenantId,
     TimeOfDay,
     UserName,
 );

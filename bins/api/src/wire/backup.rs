@@ -262,8 +262,8 @@ pub(crate) struct BackupQuery {
 }
 
 impl BackupQuery {
-    /// Whether it leaves backups out, other than those of other databases.
-    pub(crate) fn asks_for_some(&self) -> bool {
+    /// Whether it filters by more than the database.
+    pub(crate) fn has_other_filters(&self) -> bool {
         self.engine_id.is_some()
             || self.status.is_some()
             || self.triggered_by.is_some()

@@ -6,7 +6,10 @@ mod connection;
 mod import;
 mod new;
 
-use dilux_core::model::{self, CredentialSource, DatabaseId, EngineType, PolicyId, UserName};
+use dilux_core::access::SignIn;
+use dilux_core::model::{
+    self, ClientId, CredentialSource, DatabaseId, EngineType, PolicyId, TenantId, UserName,
+};
 use dilux_core::secret::SecretName;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -53,9 +56,13 @@ pub(crate) struct Database {
     auth_method: Option<String>,
     /// The account that backups use; `null` for viewers.
     username: Option<String>,
-    /// Whether a password of its own is kept.
+    /// Tenant of the app that backups sign in as; `null` for viewers.
+    tenant_id: Option<String>,
+    /// Client id of the app or user-assigned identity that backups sign in as; `null` for viewers.
+    client_id: Option<String>,
+    /// Whether a password or app's secret of its own is kept.
     has_password: bool,
-    /// Name under which the secret store keeps its own password; `null` for viewers.
+    /// Name under which the secret store keeps that; `null` for viewers.
     password_secret_name: Option<String>,
     /// The policy that it follows, its own or its engine's.
     #[schema(example = "production-standard")]
@@ -94,13 +101,14 @@ pub(crate) struct Database {
 impl Database {
     /// `database` on `engine`.
     pub(crate) fn new(database: &model::Database, engine: &model::Engine) -> Self {
-        let (auth_method, username, secret) = match &database.credentials {
-            CredentialSource::Engine => (None, engine.username.as_ref(), None),
+        let used = SignIn::of_database(database, engine);
+        let (auth_method, secret) = match &database.credentials {
+            CredentialSource::Engine => (None, None),
             CredentialSource::Own {
                 auth_method,
-                username,
                 secret,
-            } => (Some(*auth_method), username.as_ref(), secret.as_ref()),
+                ..
+            } => (Some(*auth_method), secret.as_ref()),
         };
         Self {
             id: database.id.to_string(),
@@ -113,7 +121,9 @@ impl Database {
             port: engine.port.get(),
             database_name: database.database_name.to_string(),
             auth_method: auth_method.map(|method| method.to_string()),
-            username: username.map(UserName::to_string),
+            username: used.username.map(UserName::to_string),
+            tenant_id: used.identity.tenant_id.as_ref().map(TenantId::to_string),
+            client_id: used.identity.client_id.as_ref().map(ClientId::to_string),
             has_password: secret.is_some(),
             password_secret_name: secret.map(|name| SecretName::as_str(name).to_owned()),
             policy_id: crate::app::effective_policy(database, engine).to_owned(),
@@ -145,6 +155,8 @@ impl Database {
     pub(crate) fn seen_by(mut self, caller: &Caller) -> Self {
         if !caller.sees_accounts() {
             self.username = None;
+            self.tenant_id = None;
+            self.client_id = None;
             self.password_secret_name = None;
         }
         self

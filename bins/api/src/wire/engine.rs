@@ -3,9 +3,11 @@
 mod answers;
 mod credentials;
 mod list;
+mod new;
 
 use dilux_core::model::{
-    self, AuthMethod, EngineType, Host, Label, MaxJobs, PolicyId, Port, UserName,
+    self, AuthMethod, ClientId, EngineType, Host, Label, MaxJobs, PolicyId, Port, TenantId,
+    UserName,
 };
 use dilux_core::secret::{SecretName, SecretValue};
 use serde::Serialize;
@@ -17,9 +19,10 @@ pub(crate) use credentials::{
     CredentialsApplied, CredentialsChanged, EngineCredentials,
 };
 pub(crate) use list::{EngineFilter, EngineList};
+pub(crate) use new::NewEngine;
 
 use super::backup::BackupsDeleted;
-use super::sign_in::{SignIn, SignInPatch};
+use super::sign_in::{IdentityChange, SignInPatch};
 use crate::app::{EngineRemoved, EngineUpdate, EngineView};
 use crate::caller::Caller;
 use crate::input::{Fields, Filters, FromFields, FromQuery, Patch};
@@ -48,9 +51,13 @@ pub(crate) struct Engine {
     /// Account; `null` for viewers.
     #[schema(example = "backup_user")]
     username: Option<String>,
-    /// Whether a password is kept.
+    /// Tenant of the app that signs in; `null` for viewers.
+    tenant_id: Option<String>,
+    /// Client id of the app or user-assigned identity that signs in; `null` for viewers.
+    client_id: Option<String>,
+    /// Whether a password or the app's secret is kept.
     has_password: bool,
-    /// Name under which the secret store keeps the password; `null` for viewers.
+    /// Name under which the secret store keeps it; `null` for viewers.
     password_secret_name: Option<String>,
     /// Always `null`: connection strings are secret.
     connection_string: Option<String>,
@@ -83,6 +90,8 @@ impl From<&model::Engine> for Engine {
             port: engine.port.get(),
             auth_method: engine.auth_method.map(|method| method.to_string()),
             username: engine.username.as_ref().map(UserName::to_string),
+            tenant_id: engine.identity.tenant_id.as_ref().map(TenantId::to_string),
+            client_id: engine.identity.client_id.as_ref().map(ClientId::to_string),
             has_password: engine.secret.is_some(),
             password_secret_name: engine
                 .secret
@@ -115,77 +124,11 @@ impl Engine {
     pub(crate) fn seen_by(mut self, caller: &Caller) -> Self {
         if !caller.sees_accounts() {
             self.username = None;
+            self.tenant_id = None;
+            self.client_id = None;
             self.password_secret_name = None;
         }
         self
-    }
-}
-
-/// A new engine.
-#[derive(Debug, Clone, ToSchema)]
-pub(crate) struct NewEngine {
-    /// Label, 1–100 characters.
-    #[schema(value_type = String, example = "Production MySQL")]
-    pub(crate) name: Label,
-    /// `mysql`, `postgresql` or `sqlserver`.
-    #[schema(value_type = String, example = "mysql")]
-    pub(crate) engine_type: EngineType,
-    /// Host name or address.
-    #[schema(value_type = String, example = "mysql.example.com")]
-    pub(crate) host: Host,
-    /// TCP port; the type's usual one when absent.
-    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535, example = 3306)]
-    pub(crate) port: Port,
-    /// How to sign in: `user_password`, `connection_string`, `managed_identity`, `azure_ad`.
-    #[schema(value_type = Option<String>, example = "user_password")]
-    pub(crate) auth_method: Option<AuthMethod>,
-    /// Account.
-    #[schema(value_type = Option<String>, example = "backup_user")]
-    pub(crate) username: Option<UserName>,
-    /// Password; never shown again.
-    #[schema(value_type = Option<String>, format = Password, write_only)]
-    pub(crate) password: Option<SecretValue>,
-    /// In place of account, password and address: `Server=…;User Id=…;Password=…`,
-    /// `postgresql://…` or `mysql://…`. Taken apart before the rest is read, and kept nowhere as a
-    /// whole.
-    #[schema(value_type = Option<String>, write_only)]
-    #[expect(dead_code, reason = "describes a field that is taken apart before")]
-    pub(crate) connection_string: (),
-    /// Policy that its databases may inherit.
-    #[schema(value_type = Option<String>)]
-    pub(crate) policy_id: Option<PolicyId>,
-    /// How many jobs it bears at once, 1–64; the setting's number when absent.
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 64)]
-    pub(crate) max_jobs: Option<MaxJobs>,
-    /// Whether to ask it for its databases at once.
-    #[schema(value_type = Option<bool>)]
-    pub(crate) discover_databases: bool,
-}
-
-impl FromFields for NewEngine {
-    fn read(fields: &Fields<'_>) -> Option<Self> {
-        let name = fields.required("name");
-        let engine_type: Option<EngineType> = fields.required("engine_type");
-        let host = fields.required("host");
-        let port = fields.optional("port");
-        let sign_in = SignIn::read(fields);
-        let policy_id = fields.optional("policy_id");
-        let max_jobs = fields.optional("max_jobs");
-        let discover_databases = fields.optional("discover_databases").unwrap_or(false);
-        let engine_type = engine_type?;
-        Some(Self {
-            name: name?,
-            engine_type,
-            host: host?,
-            port: port.unwrap_or(engine_type.default_port()),
-            auth_method: sign_in.auth_method,
-            username: sign_in.username,
-            password: sign_in.password,
-            connection_string: (),
-            policy_id,
-            max_jobs,
-            discover_databases,
-        })
     }
 }
 
@@ -214,6 +157,16 @@ pub(crate) struct EngineChange {
     /// New password; empty or absent keeps the present one.
     #[schema(value_type = Option<String>, format = Password, write_only)]
     pub(crate) password: Option<SecretValue>,
+    /// Tenant of the app that signs in (`azure_ad`), by id or domain.
+    #[schema(value_type = Option<String>, example = "72f988bf-86f1-41af-91ab-2d7cd011db47")]
+    pub(crate) tenant_id: Patch<TenantId>,
+    /// Client id of the app (`azure_ad`) or of a user-assigned identity (`managed_identity`). Without
+    /// it the service signs in as itself.
+    #[schema(value_type = Option<String>)]
+    pub(crate) client_id: Patch<ClientId>,
+    /// New secret of the app; empty or absent keeps the present one, unless tenant or app change.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub(crate) client_secret: Option<SecretValue>,
     /// In place of account, password and address: `Server=…;User Id=…;Password=…`,
     /// `postgresql://…` or `mysql://…`. Taken apart before the rest is read, and kept nowhere as a
     /// whole.
@@ -234,6 +187,18 @@ pub(crate) struct EngineChange {
     pub(crate) apply_policy_to_all_databases: bool,
 }
 
+impl EngineChange {
+    /// What it says of the identity at Entra ID and of secrets.
+    pub(crate) fn identity(&self) -> IdentityChange<'_> {
+        IdentityChange {
+            tenant_id: &self.tenant_id,
+            client_id: &self.client_id,
+            password: self.password.as_ref(),
+            client_secret: self.client_secret.as_ref(),
+        }
+    }
+}
+
 impl FromFields for EngineChange {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let sign_in = SignInPatch::read(fields);
@@ -246,6 +211,9 @@ impl FromFields for EngineChange {
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password: sign_in.password,
+            tenant_id: sign_in.tenant_id,
+            client_id: sign_in.client_id,
+            client_secret: sign_in.client_secret,
             connection_string: (),
             policy_id: fields.patch("policy_id"),
             max_jobs: fields.patch("max_jobs"),

@@ -44,6 +44,11 @@ pub(crate) struct Tier {
 }
 
 impl Tier {
+    /// A tier of a policy.
+    pub(crate) fn of(policy: &model::BackupPolicy, tier: model::Tier) -> Self {
+        policy.rule(tier).map_or_else(Self::off, Self::on)
+    }
+
     fn off() -> Self {
         Self {
             enabled: false,
@@ -165,7 +170,7 @@ pub(crate) struct Policy {
 
 impl From<&model::BackupPolicy> for Policy {
     fn from(policy: &model::BackupPolicy) -> Self {
-        let tier = |tier| policy.rule(tier).map_or_else(Tier::off, Tier::on);
+        let tier = |tier| Tier::of(policy, tier);
         Self {
             id: policy.id.to_string(),
             name: policy.name.to_string(),

@@ -10,8 +10,13 @@ use crate::input::{Filters, FromQuery};
 /// The ways to sign in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignInMethods {
-    /// Each way, the preferred one first.
+    /// Each way, the preferred one first; none while nobody is asked who they are.
     methods: Vec<SignInMethod>,
+    /// Whether callers must say who they are: `required`, or `off`.
+    #[schema(example = "required")]
+    authentication: &'static str,
+    /// What a dashboard must show on every page; `null` when there is nothing to warn of.
+    warning: Option<&'static str>,
 }
 
 /// A way to sign in.
@@ -43,6 +48,17 @@ impl SignInMethods {
         };
         Self {
             methods: oidc.into_iter().chain([password]).collect(),
+            authentication: "required",
+            warning: None,
+        }
+    }
+
+    /// Nobody needs to sign in, of which this warns.
+    pub(crate) fn none(warning: &'static str) -> Self {
+        Self {
+            methods: Vec::new(),
+            authentication: "off",
+            warning: Some(warning),
         }
     }
 }

@@ -178,17 +178,18 @@ async fn own_credentials(
     id: &DatabaseId,
     sign_in: SignIn,
 ) -> Result<CredentialSource> {
-    let secret = match &sign_in.password {
+    let secret = match &sign_in.secret {
         None => None,
-        Some(password) => {
+        Some(secret) => {
             let name = SecretName::new(Database::secret_name(id))?;
-            undo.set_secret(&name, password).await?;
+            undo.set_secret(&name, secret).await?;
             Some(name)
         }
     };
     Ok(CredentialSource::Own {
         auth_method: sign_in.auth_method.unwrap_or(AuthMethod::UserPassword),
         username: sign_in.username,
+        identity: sign_in.identity,
         secret,
     })
 }

@@ -1,15 +1,16 @@
 //! Moving a database to another engine of its type: it is opened there first, with credentials that
 //! may go there. Its backups, its history and what the scheduler knows of it stay as they are.
 
-use dilux_core::access::engine_credentials;
-use dilux_core::model::{CredentialSource, Credentials, Database, DatabaseId, Engine};
+use dilux_core::access::SignIn;
+use dilux_core::error::FieldProblem;
+use dilux_core::model::{AuthMethod, CredentialSource, Database, DatabaseId, Engine, SecretKind};
 use dilux_core::repository::Version;
 use dilux_core::{Error, Result};
 
 use super::DatabaseView;
 use super::update::{apply, problem};
-use crate::app::connections::target;
-use crate::app::{Application, refuse};
+use crate::app::Application;
+use crate::app::connections::Opened;
 use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::wire::database::DatabaseChange;
@@ -62,13 +63,9 @@ impl Application {
         let moved = apply(change, &present.database.value, (&present.engine, &to))?;
         self.require_free_name(&to, &moved.database_name, Some(id), "database_name")
             .await?;
-        let credentials = self.credentials_there(change, &moved, &to, caller).await?;
+        let target = self.open_there(change, &moved, &to, caller).await?;
         let test = self
-            .test_database_at(
-                to.engine_type,
-                target(&to, credentials),
-                &moved.database_name,
-            )
+            .test_database_at(to.engine_type, target, &moved.database_name)
             .await;
         match test.outcome {
             Ok(_) => Ok(Some(Move {
@@ -82,29 +79,56 @@ impl Application {
         }
     }
 
-    /// What the database signs in with on the other engine: that engine's credentials, or a password
-    /// that was sent with the move. The stored one goes to the stored host only.
-    async fn credentials_there(
+    /// The other engine, signed in to as it is itself, or with a secret that was sent with the move.
+    /// The stored one goes to the stored host only.
+    async fn open_there(
         &self,
         change: &DatabaseChange,
         moved: &Database,
         to: &Engine,
         caller: &Caller,
-    ) -> Result<Credentials> {
-        let CredentialSource::Own { username, .. } = &moved.credentials else {
-            let secrets = &*self.installation.storage.secrets;
-            return engine_credentials(to, secrets).await.map_err(refuse);
-        };
-        caller.require(Permission::ManageEngines)?;
-        let again =
-            "has to be sent with a move: the stored one is only ever sent to the stored host";
-        match (username, &change.password) {
-            (Some(username), Some(password)) => Ok(Credentials {
-                username: username.clone(),
-                password: password.clone(),
-            }),
-            (_, None) => Err(Error::Invalid(vec![problem("password", again)])),
-            (None, _) => Err(Error::Invalid(vec![problem("username", "is required")])),
+    ) -> Result<Opened> {
+        let secret = change.identity().secret();
+        if let CredentialSource::Own { .. } = &moved.credentials {
+            caller.require(Permission::ManageEngines)?;
+            require_secret(&moved.credentials, secret.is_some())?;
         }
+        let sign_in = SignIn::of_database(moved, to).with_secret(secret);
+        self.reach(&sign_in, to.port).await
+    }
+}
+
+/// Fails unless all that the method needs was sent with the move.
+fn require_secret(credentials: &CredentialSource, is_sent: bool) -> Result<()> {
+    let CredentialSource::Own {
+        auth_method,
+        username,
+        secret,
+        ..
+    } = credentials
+    else {
+        return Ok(());
+    };
+    let again = "has to be sent with a move: the stored one is only ever sent to the stored host";
+    let kind = AuthMethod::secret_kind(*auth_method);
+    let is_password = kind == Some(SecretKind::Password);
+    let is_app = kind == Some(SecretKind::ClientSecret) && secret.is_some();
+    let problems: Vec<FieldProblem> = [
+        ("password", is_password && !is_sent, again),
+        ("client_secret", is_app && !is_sent, again),
+        (
+            "username",
+            is_password && is_sent && username.is_none(),
+            "is required",
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, is_wrong, _)| *is_wrong)
+    .map(|(field, _, reason)| problem(field, reason))
+    .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(problems))
     }
 }

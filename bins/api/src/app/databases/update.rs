@@ -2,7 +2,8 @@
 
 use dilux_core::error::FieldProblem;
 use dilux_core::model::{
-    AuditAction, AuthMethod, CredentialSource, Database, DatabaseId, Engine, PolicySource,
+    AuditAction, AuthMethod, CredentialSource, Database, DatabaseId, Engine, EntraIdentity,
+    PolicySource,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::secret::SecretName;
@@ -15,7 +16,7 @@ use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::permission::Permission;
 use crate::wire::database::DatabaseChange;
-use crate::wire::sign_in::uses_no_password;
+use crate::wire::sign_in::Keys;
 
 impl Application {
     /// Changes a database.
@@ -80,15 +81,16 @@ impl Application {
     ) -> Result<Versioned<Database>> {
         let before = &present.database.value;
         let mut changed = apply(change, before, (&present.engine, engine))?;
-        if changed.credentials != before.credentials || change.password.is_some() {
+        let new_secret = change.identity().secret();
+        if changed.credentials != before.credentials || new_secret.is_some() {
             caller.require(Permission::ManageEngines)?;
         }
         changed.updated_at = self.installation.clock.now();
-        if let (CredentialSource::Own { secret, .. }, Some(password)) =
-            (&mut changed.credentials, &change.password)
+        if let (CredentialSource::Own { secret, .. }, Some(new_secret)) =
+            (&mut changed.credentials, new_secret)
         {
             let name = SecretName::new(Database::secret_name(&changed.id))?;
-            undo.set_secret(&name, password).await?;
+            undo.set_secret(&name, new_secret).await?;
             *secret = Some(name);
         }
         let databases = &self.installation.repositories.databases;
@@ -99,7 +101,7 @@ impl Application {
     }
 }
 
-/// The database after `change`, its password apart, on the engine that it is to be on.
+/// The database after `change`, its new secret apart, on the engine that it is to be on.
 pub(super) fn apply(
     change: &DatabaseChange,
     present: &Database,
@@ -149,35 +151,53 @@ fn credentials(
         .use_engine_credentials
         .unwrap_or(*present == CredentialSource::Engine);
     if inherits {
-        if change.password.is_some() {
-            problems.push(problem(
-                "password",
-                "is not used while use_engine_credentials is true; leave it out",
-            ));
+        for (name, secret) in [
+            ("password", &change.password),
+            ("client_secret", &change.client_secret),
+        ] {
+            if secret.is_some() {
+                problems.push(problem(
+                    name,
+                    "is not used while use_engine_credentials is true; leave it out",
+                ));
+            }
         }
         return CredentialSource::Engine;
     }
-    let (method, username, secret) = match present.clone() {
-        CredentialSource::Engine => (AuthMethod::UserPassword, None, None),
+    let (keys, username) = match present.clone() {
+        CredentialSource::Engine => (no_keys(), None),
         CredentialSource::Own {
             auth_method,
             username,
+            identity,
             secret,
-        } => (auth_method, username, secret),
+        } => {
+            let keys = Keys {
+                method: Some(auth_method),
+                identity,
+                secret,
+            };
+            (keys, username)
+        }
     };
-    let method = change.auth_method.clone().over(Some(method));
+    let method = change.auth_method.clone().over(keys.method);
     let auth_method = method.unwrap_or(AuthMethod::UserPassword);
-    let needs_no_password = uses_no_password(Some(auth_method));
-    if needs_no_password && change.password.is_some() {
-        problems.push(problem(
-            "password",
-            "is not used with this auth_method; leave it out",
-        ));
-    }
+    let (keys, more) = change.identity().over(&keys, Some(auth_method));
+    problems.extend(more);
     CredentialSource::Own {
         auth_method,
         username: change.username.clone().over(username),
-        secret: secret.filter(|_| !needs_no_password),
+        identity: keys.identity,
+        secret: keys.secret,
+    }
+}
+
+/// What a database has that signed in as its engine does.
+fn no_keys() -> Keys {
+    Keys {
+        method: Some(AuthMethod::UserPassword),
+        identity: EntraIdentity::default(),
+        secret: None,
     }
 }
 

@@ -1,26 +1,24 @@
 //! Credentials of an engine: changed only after the server took them, and handed on to databases
 //! that were chosen. Stored credentials are sent to the stored host only.
 
-use dilux_core::access::engine_credentials;
+use dilux_core::access::SignIn;
 use dilux_core::error::FieldProblem;
 use dilux_core::model::{
-    AuditAction, AuthMethod, CredentialSource, Credentials, Database, DatabaseId, Engine, EngineId,
+    AuditAction, AuthMethod, CredentialSource, Database, DatabaseId, Engine, EngineId, SecretKind,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::{Error, Result};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
-use super::update::replace;
+use super::update::{keys_of, replace};
 use super::{EngineAddress, event};
-use crate::app::connections::target;
 use crate::app::undo::Undo;
-use crate::app::{Application, ConnectionTest, refuse};
+use crate::app::{Application, ConnectionTest};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::Patch;
 use crate::wire::engine::{CredentialChange, CredentialSelection};
-use crate::wire::sign_in::uses_no_password;
 
 /// Databases tested at the same time; the application limits the clients of all requests.
 const TESTS_AT_ONCE: usize = 4;
@@ -92,7 +90,7 @@ impl Application {
         let changed = apply(change, &present.value, self.installation.clock.now())?;
         self.require_allowed_host(&changed.host)?;
         let test = if change.is_tested {
-            Some(self.try_out(change, &present.value, &changed).await?)
+            Some(self.try_out(change, &changed).await?)
         } else {
             None
         };
@@ -112,30 +110,10 @@ impl Application {
     }
 
     /// Signs in with what is to be stored. A failure is a refusal: nothing was changed.
-    async fn try_out(
-        &self,
-        change: &CredentialChange,
-        present: &Engine,
-        changed: &Engine,
-    ) -> Result<ConnectionTest> {
-        let given = change.password.as_ref().zip(changed.username.as_ref());
-        let credentials = if let Some((password, username)) = given {
-            Credentials {
-                username: username.clone(),
-                password: password.clone(),
-            }
-        } else {
-            let signing_in = Engine {
-                secret: present.secret.clone(),
-                ..changed.clone()
-            };
-            let secrets = &*self.installation.storage.secrets;
-            let found = engine_credentials(&signing_in, secrets).await;
-            found.map_err(refuse)?
-        };
-        let test = self
-            .test_target(changed.engine_type, target(changed, credentials))
-            .await;
+    async fn try_out(&self, change: &CredentialChange, changed: &Engine) -> Result<ConnectionTest> {
+        let sign_in = SignIn::of_engine(changed).with_secret(change.identity().secret());
+        let target = self.reach(&sign_in, changed.port).await?;
+        let test = self.test_target(changed.engine_type, target).await;
         match &test.outcome {
             Ok(_) => Ok(test),
             Err(failure) => Err(Error::Refused(format!(
@@ -156,8 +134,8 @@ impl Application {
             self.require_movable(&present.value, &address).await?;
         }
         let mut undo = Undo::new(self);
-        let password = change.password.as_ref();
-        let outcome = replace(self, &mut undo, present, changed, password).await;
+        let secret = change.identity().secret();
+        let outcome = replace(self, &mut undo, present, changed, secret).await;
         let stored = undo.settle(outcome).await?;
         if stored.value.secret.is_none()
             && let Some(name) = &present.value.secret
@@ -280,7 +258,7 @@ impl Application {
         if !is_tested {
             return Ok(databases.into_iter().map(|row| (row, Ok(()))).collect());
         }
-        let target = self.engine_target(engine).await?;
+        let target = self.open_engine(engine).await?;
         let test = |row: Versioned<Database>| {
             let target = target.clone();
             async move {
@@ -297,7 +275,7 @@ impl Application {
     }
 }
 
-/// The engine after `change`, its password apart.
+/// The engine after `change`, its new secret apart.
 fn apply(change: &CredentialChange, present: &Engine, now: jiff::Timestamp) -> Result<Engine> {
     let mut engine = present.clone();
     engine.updated_at = now;
@@ -313,45 +291,53 @@ fn apply(change: &CredentialChange, present: &Engine, now: jiff::Timestamp) -> R
         engine.port = port;
     }
     let is_moved = EngineAddress::of(&engine) != EngineAddress::of(present);
-    let needs_none = uses_no_password(engine.auth_method);
-    if needs_none {
-        engine.secret = None;
-    }
-    let has_password = change.password.is_some() || (engine.secret.is_some() && !is_moved);
-    let problems: Vec<FieldProblem> = [
-        (
-            "password",
-            needs_none && change.password.is_some(),
-            "is not used with this auth_method; leave it out",
-        ),
-        (
-            "password",
-            !needs_none && is_moved && change.password.is_none(),
-            "is required when host or port change: the stored one is only ever sent to the stored host",
-        ),
-        (
-            "password",
-            !needs_none && !is_moved && !has_password,
-            "is required",
-        ),
-        (
-            "username",
-            !needs_none && engine.username.is_none(),
-            "is required",
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, is_wrong, _)| *is_wrong)
-    .map(|(field, _, reason)| FieldProblem {
-        field: field.to_owned(),
-        reason: reason.to_owned(),
-    })
-    .collect();
+    let (keys, mut problems) = change
+        .identity()
+        .over(&keys_of(present), engine.auth_method);
+    engine.identity = keys.identity;
+    engine.secret = keys.secret;
+    let more = missing(change, &engine, is_moved)
+        .into_iter()
+        .filter(|(_, is_wrong, _)| *is_wrong)
+        .map(|(field, _, reason)| FieldProblem {
+            field: field.to_owned(),
+            reason: reason.to_owned(),
+        });
+    problems.extend(more);
     if problems.is_empty() {
         Ok(engine)
     } else {
         Err(Error::Invalid(problems))
     }
+}
+
+/// What is missing to sign in, if it is wrong that it is: a stored secret does not follow an engine
+/// to another address.
+fn missing(
+    change: &CredentialChange,
+    engine: &Engine,
+    is_moved: bool,
+) -> [(&'static str, bool, &'static str); 4] {
+    let again =
+        "is required when host or port change: the stored one is only ever sent to the stored host";
+    let kind = engine.auth_method.and_then(AuthMethod::secret_kind);
+    let needs_password = kind == Some(SecretKind::Password);
+    let has_app = kind == Some(SecretKind::ClientSecret) && engine.secret.is_some();
+    let is_sent = change.identity().secret().is_some();
+    [
+        ("password", needs_password && is_moved && !is_sent, again),
+        ("client_secret", has_app && is_moved && !is_sent, again),
+        (
+            "password",
+            needs_password && !is_moved && !is_sent && engine.secret.is_none(),
+            "is required",
+        ),
+        (
+            "username",
+            needs_password && engine.username.is_none(),
+            "is required",
+        ),
+    ]
 }
 
 /// Names of the fields that a change sets, never their values.
@@ -363,6 +349,15 @@ fn updated_fields(before: &Engine, after: &Engine, change: &CredentialChange) ->
             change.username != Patch::Keep && before.username != after.username,
         ),
         ("password", change.password.is_some()),
+        (
+            "tenant_id",
+            before.identity.tenant_id != after.identity.tenant_id,
+        ),
+        (
+            "client_id",
+            before.identity.client_id != after.identity.client_id,
+        ),
+        ("client_secret", change.client_secret.is_some()),
         ("host", before.host != after.host),
         ("port", before.port != after.port),
     ]

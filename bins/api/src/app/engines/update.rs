@@ -14,7 +14,7 @@ use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::Patch;
 use crate::wire::engine::EngineChange;
-use crate::wire::sign_in::uses_no_password;
+use crate::wire::sign_in::Keys;
 
 /// A changed engine.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ impl Application {
             if_match.check(&present.version)?;
             let changed = apply(change, &present.value, self.installation.clock.now())?;
             let mut undo = Undo::new(self);
-            let outcome = replace(self, &mut undo, &present, changed, change.password.as_ref());
+            let secret = change.identity().secret();
+            let outcome = replace(self, &mut undo, &present, changed, secret);
             let outcome = outcome.await;
             let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
             match undo.settle(outcome).await {
@@ -145,17 +146,17 @@ impl Application {
     }
 }
 
-/// Writes a new password, then the row in the version that was read.
+/// Writes a new secret, then the row in the version that was read.
 pub(super) async fn replace(
     app: &Application,
     undo: &mut Undo<'_>,
     present: &Versioned<Engine>,
     mut changed: Engine,
-    password: Option<&SecretValue>,
+    secret: Option<&SecretValue>,
 ) -> Result<Versioned<Engine>> {
-    if let Some(password) = password {
+    if let Some(secret) = secret {
         let name = SecretName::new(Engine::secret_name(&changed.id))?;
-        undo.set_secret(&name, password).await?;
+        undo.set_secret(&name, secret).await?;
         changed.secret = Some(name);
     }
     changed.discovery_enabled = is_discoverable(&changed);
@@ -166,7 +167,7 @@ pub(super) async fn replace(
         .map_err(write_error)
 }
 
-/// The engine after `change`, its password apart.
+/// The engine after `change`, its new secret apart.
 fn apply(change: &EngineChange, present: &Engine, now: jiff::Timestamp) -> Result<Engine> {
     check_address(change, present)?;
     let mut engine = present.clone();
@@ -180,7 +181,6 @@ fn apply(change: &EngineChange, present: &Engine, now: jiff::Timestamp) -> Resul
     engine.auth_method = change.auth_method.clone().over(engine.auth_method);
     if change.auth_method == Patch::Clear {
         engine.username = None;
-        engine.secret = None;
     }
     let gives_credentials = matches!(change.username, Patch::Set(_)) || change.password.is_some();
     if engine.auth_method.is_none() && gives_credentials {
@@ -190,14 +190,28 @@ fn apply(change: &EngineChange, present: &Engine, now: jiff::Timestamp) -> Resul
         }
         engine.auth_method = Some(dilux_core::model::AuthMethod::UserPassword);
     }
-    if uses_no_password(engine.auth_method) {
-        if change.password.is_some() {
-            let reason = "is not used with this auth_method; leave it out";
-            return Err(Error::invalid("password", reason));
-        }
+    let (keys, problems) = change
+        .identity()
+        .over(&keys_of(present), engine.auth_method);
+    engine.identity = keys.identity;
+    engine.secret = keys.secret;
+    if engine.auth_method.is_none() {
         engine.secret = None;
     }
-    Ok(engine)
+    if problems.is_empty() {
+        Ok(engine)
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// The part of its credentials that depends on the method.
+pub(super) fn keys_of(engine: &Engine) -> Keys {
+    Keys {
+        method: engine.auth_method,
+        identity: engine.identity.clone(),
+        secret: engine.secret.clone(),
+    }
 }
 
 /// Type, host and port stay: stored credentials go to the stored host only.
@@ -237,6 +251,9 @@ fn updated_fields(change: &EngineChange) -> Vec<&'static str> {
         ("auth_method", change.auth_method != Patch::Keep),
         ("username", change.username != Patch::Keep),
         ("password", change.password.is_some()),
+        ("tenant_id", change.tenant_id != Patch::Keep),
+        ("client_id", change.client_id != Patch::Keep),
+        ("client_secret", change.client_secret.is_some()),
         ("policy_id", change.policy_id != Patch::Keep),
         ("max_jobs", change.max_jobs != Patch::Keep),
         ("apply_to_all_databases", change.apply_to_all_databases),

@@ -58,6 +58,14 @@ pub(crate) struct FlatDatabase {
     /// Its own password; never shown again.
     #[schema(write_only)]
     password: Option<String>,
+    /// Tenant of the app that signs in (`azure_ad`), by id or domain.
+    tenant_id: Option<String>,
+    /// Client id of the app (`azure_ad`) or of a user-assigned identity (`managed_identity`). Without
+    /// it the service signs in as itself.
+    client_id: Option<String>,
+    /// Secret of the app; never shown again.
+    #[schema(write_only)]
+    client_secret: Option<String>,
     /// In place of account and password, and of the address where that is sent:
     /// `Server=…;User Id=…;Password=…` or `postgresql://…`, `mysql://…`. Kept nowhere as a whole.
     #[schema(write_only)]
@@ -126,6 +134,14 @@ pub(crate) struct NestedDatabase {
     /// Its own password; never shown again.
     #[schema(write_only)]
     password: Option<String>,
+    /// Tenant of the app that signs in (`azure_ad`), by id or domain.
+    tenant_id: Option<String>,
+    /// Client id of the app (`azure_ad`) or of a user-assigned identity (`managed_identity`). Without
+    /// it the service signs in as itself.
+    client_id: Option<String>,
+    /// Secret of the app; never shown again.
+    #[schema(write_only)]
+    client_secret: Option<String>,
     /// In place of account and password, and of the address where that is sent:
     /// `Server=…;User Id=…;Password=…` or `postgresql://…`, `mysql://…`. Kept nowhere as a whole.
     #[schema(write_only)]
@@ -182,9 +198,18 @@ pub(crate) struct ConnectionFormBody {
     database_name: String,
     /// Account.
     username: Option<String>,
+    /// How to sign in; with `username` and `password` when absent.
+    auth_method: Option<String>,
     /// Password.
     #[schema(write_only)]
     password: Option<String>,
+    /// Tenant of the app that signs in (`azure_ad`), by id or domain.
+    tenant_id: Option<String>,
+    /// Client id of the app (`azure_ad`) or of a user-assigned identity (`managed_identity`).
+    client_id: Option<String>,
+    /// Secret of the app.
+    #[schema(write_only)]
+    client_secret: Option<String>,
     /// In place of all of the above: `Server=…;User Id=…;Password=…`, `postgresql://…` or
     /// `mysql://…`.
     #[schema(write_only)]

@@ -1,8 +1,8 @@
 //! Changes of a database as clients send them.
 
 use dilux_core::model::{
-    AuthMethod, DatabaseName, Destination, EngineId, EngineType, Host, Label, PolicyId, Port,
-    RpoMinutes, UserName,
+    AuthMethod, ClientId, DatabaseName, Destination, EngineId, EngineType, Host, Label, PolicyId,
+    Port, RpoMinutes, TenantId, UserName,
 };
 use dilux_core::secret::SecretValue;
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body::CompressionBody;
 use super::new::{CompressionChoice, read_policy_id};
 use crate::input::{Fields, FromFields, Patch, Tags};
-use crate::wire::sign_in::SignInPatch;
+use crate::wire::sign_in::{IdentityChange, SignInPatch};
 
 /// A change of a database. Absent fields stay as they are; `database_type`, `host` and `port` may be
 /// sent when they are unchanged.
@@ -46,6 +46,16 @@ pub(crate) struct DatabaseChange {
     /// New password of its own; empty or absent keeps the present one.
     #[schema(value_type = Option<String>, format = Password, write_only)]
     pub(crate) password: Option<SecretValue>,
+    /// Tenant of the app that signs in (`azure_ad`), by id or domain.
+    #[schema(value_type = Option<String>, example = "72f988bf-86f1-41af-91ab-2d7cd011db47")]
+    pub(crate) tenant_id: Patch<TenantId>,
+    /// Client id of the app (`azure_ad`) or of a user-assigned identity (`managed_identity`). Without
+    /// it the service signs in as itself.
+    #[schema(value_type = Option<String>)]
+    pub(crate) client_id: Patch<ClientId>,
+    /// New secret of the app; empty or absent keeps the present one, unless tenant or app change.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub(crate) client_secret: Option<SecretValue>,
     /// In place of account, password and address (which must be the engine's): `Server=…;User Id=…;Password=…`,
     /// `postgresql://…` or `mysql://…`. Taken apart before the rest is read, and kept nowhere as a
     /// whole.
@@ -77,6 +87,18 @@ pub(crate) struct DatabaseChange {
     pub(crate) tags: Option<Tags>,
 }
 
+impl DatabaseChange {
+    /// What it says of the identity at Entra ID and of secrets.
+    pub(crate) fn identity(&self) -> IdentityChange<'_> {
+        IdentityChange {
+            tenant_id: &self.tenant_id,
+            client_id: &self.client_id,
+            password: self.password.as_ref(),
+            client_secret: self.client_secret.as_ref(),
+        }
+    }
+}
+
 impl FromFields for DatabaseChange {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let sign_in = SignInPatch::read(fields);
@@ -92,6 +114,9 @@ impl FromFields for DatabaseChange {
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password: sign_in.password,
+            tenant_id: sign_in.tenant_id,
+            client_id: sign_in.client_id,
+            client_secret: sign_in.client_secret,
             connection_string: (),
             policy_id: read_policy_id(fields),
             use_engine_policy: fields.optional("use_engine_policy"),

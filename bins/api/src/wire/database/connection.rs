@@ -1,7 +1,11 @@
 //! Connection tests on the wire.
 
+use dilux_core::access::{self, Secret};
 use dilux_core::error::FieldProblem;
-use dilux_core::model::{Credentials, DatabaseName, Engine, EngineId, EngineType, Host, Port};
+use dilux_core::model::{
+    AuthMethod, DatabaseName, Engine, EngineId, EngineType, Host, Port, SecretKind, UserName,
+};
+use dilux_core::secret::SecretValue;
 use dilux_core::transfer::FailureKind;
 use dilux_core::{Error, Result};
 use serde::Serialize;
@@ -10,12 +14,13 @@ use utoipa::ToSchema;
 use crate::app::ConnectionTest;
 use crate::input::{Fields, FromFields};
 use crate::wire::engine::EngineTest;
+use crate::wire::sign_in::SignIn;
 
 /// Which credentials a form wants tested.
 #[derive(Debug)]
 pub(crate) enum FormCredentials {
     /// Those in the form.
-    Own(Credentials),
+    Own(Box<SignIn>),
     /// The stored ones of an engine.
     OfEngine(EngineId),
 }
@@ -44,13 +49,7 @@ impl FromFields for ConnectionForm {
         let credentials = if fields.optional("use_engine_credentials").unwrap_or(false) {
             fields.required("engine_id").map(FormCredentials::OfEngine)
         } else {
-            let (username, password) = (fields.required("username"), fields.required("password"));
-            match (username, password) {
-                (Some(username), Some(password)) => {
-                    Some(FormCredentials::Own(Credentials { username, password }))
-                }
-                _ => None,
-            }
+            read_own(fields).map(|own| FormCredentials::Own(Box::new(own)))
         };
         Some(Self {
             engine_type: engine_type?,
@@ -62,7 +61,39 @@ impl FromFields for ConnectionForm {
     }
 }
 
+/// Credentials of the form: a password, unless a method without one is named.
+fn read_own(fields: &Fields<'_>) -> Option<SignIn> {
+    let method: Option<AuthMethod> = fields.optional("auth_method");
+    let kind = method.map_or(Some(SecretKind::Password), AuthMethod::secret_kind);
+    if kind != Some(SecretKind::Password) {
+        let username = fields.required::<UserName>("username");
+        return username.map(|_| SignIn::read(fields));
+    }
+    let username = fields.required("username");
+    let password = fields.required::<SecretValue>("password");
+    Some(SignIn {
+        auth_method: Some(AuthMethod::UserPassword),
+        username: Some(username?),
+        identity: dilux_core::model::EntraIdentity::default(),
+        secret: Some(password?),
+    })
+}
+
 impl ConnectionForm {
+    /// How the credentials of the form, `own`, sign in.
+    pub(crate) fn sign_in<'a>(&'a self, own: &'a SignIn) -> access::SignIn<'a> {
+        access::SignIn {
+            owner: "the form".to_owned(),
+            method: own.auth_method,
+            username: own.username.as_ref(),
+            identity: &own.identity,
+            secret: Secret::Kept(None),
+            engine_type: self.engine_type,
+            host: &self.host,
+        }
+        .with_secret(own.secret.as_ref())
+    }
+
     /// Fails unless the form names the engine's own address: stored credentials go nowhere else.
     pub(crate) fn require_address_of(&self, engine: &Engine) -> Result<()> {
         let is_same_host = self

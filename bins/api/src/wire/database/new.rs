@@ -270,11 +270,13 @@ struct Rest {
 impl Rest {
     fn read(fields: &Fields<'_>, use_engine_credentials: bool) -> Self {
         let sign_in = SignIn::read(fields);
-        if use_engine_credentials && sign_in.password.is_some() {
-            fields.problem(
-                "password",
-                "is not used while use_engine_credentials is true; leave it out",
-            );
+        for name in ["password", "client_secret"] {
+            if use_engine_credentials && fields.is_given(name) {
+                fields.problem(
+                    name,
+                    "is not used while use_engine_credentials is true; leave it out",
+                );
+            }
         }
         let use_engine_policy = fields.optional("use_engine_policy").unwrap_or(false);
         Self {

@@ -1,6 +1,6 @@
 //! Credentials of engines on the wire.
 
-use dilux_core::model::{self, AuthMethod, DatabaseId, Host, Port, UserName};
+use dilux_core::model::{self, AuthMethod, ClientId, DatabaseId, Host, Port, TenantId, UserName};
 use dilux_core::secret::SecretValue;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{Engine, EngineTest};
 use crate::app::{AppliedCredentials, CredentialUpdate, CredentialView};
 use crate::input::{Fields, FromFields, Patch};
-use crate::wire::sign_in::SignInPatch;
+use crate::wire::sign_in::{IdentityChange, SignInPatch};
 
 /// New credentials of an engine. Absent fields stay as they are.
 #[derive(Debug)]
@@ -19,6 +19,12 @@ pub(crate) struct CredentialChange {
     pub(crate) username: Patch<UserName>,
     /// New password; empty or absent keeps the present one.
     pub(crate) password: Option<SecretValue>,
+    /// Tenant of the app.
+    pub(crate) tenant_id: Patch<TenantId>,
+    /// The app, or the user-assigned identity.
+    pub(crate) client_id: Patch<ClientId>,
+    /// New secret of the app; empty or absent keeps the present one.
+    pub(crate) client_secret: Option<SecretValue>,
     /// New host, where the server has moved; then the password is asked for again.
     pub(crate) host: Option<Host>,
     /// New port; then the password is asked for again.
@@ -26,6 +32,18 @@ pub(crate) struct CredentialChange {
     /// Whether to sign in with them first, and to change nothing when that fails; `true` when
     /// absent.
     pub(crate) is_tested: bool,
+}
+
+impl CredentialChange {
+    /// What it says of the identity at Entra ID and of secrets.
+    pub(crate) fn identity(&self) -> IdentityChange<'_> {
+        IdentityChange {
+            tenant_id: &self.tenant_id,
+            client_id: &self.client_id,
+            password: self.password.as_ref(),
+            client_secret: self.client_secret.as_ref(),
+        }
+    }
 }
 
 impl FromFields for CredentialChange {
@@ -41,6 +59,9 @@ impl FromFields for CredentialChange {
                 other => other,
             },
             password: sign_in.password,
+            tenant_id: sign_in.tenant_id,
+            client_id: sign_in.client_id,
+            client_secret: sign_in.client_secret,
             host: fields.optional("host"),
             port: fields.optional("port"),
             is_tested: fields.optional("test").unwrap_or(true),
@@ -61,6 +82,15 @@ pub(crate) struct CredentialChangeBody {
     /// New password; empty or absent keeps the present one.
     #[schema(format = Password, write_only)]
     password: Option<String>,
+    /// Tenant of the app that signs in (`azure_ad`), by id or domain.
+    tenant_id: Option<String>,
+    /// Client id of the app (`azure_ad`) or of a user-assigned identity (`managed_identity`); `null`
+    /// or empty lets the service sign in as itself.
+    client_id: Option<String>,
+    /// New secret of the app; empty or absent keeps the present one, unless tenant, app, host or port
+    /// change.
+    #[schema(format = Password, write_only)]
+    client_secret: Option<String>,
     /// In place of account and password, and of the address where that is sent:
     /// `Server=…;User Id=…;Password=…` or `postgresql://…`, `mysql://…`. Kept nowhere as a whole.
     #[schema(write_only)]
