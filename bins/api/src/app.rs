@@ -6,6 +6,7 @@ mod audit;
 mod audit_log;
 mod backups;
 mod components;
+mod configuration;
 mod connections;
 mod dashboard;
 mod databases;
@@ -14,6 +15,7 @@ mod deletions;
 mod discovery;
 mod downloads;
 mod engines;
+mod events;
 mod files;
 mod health;
 mod identities;
@@ -37,6 +39,7 @@ mod verifications;
 
 use std::sync::Arc;
 
+use dilux_core::config::Authentication;
 use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
 use dilux_core::storage::{StorageError, StorageErrorKind};
@@ -49,6 +52,7 @@ pub(crate) use alerts::{AlertView, AlertsView};
 pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
 pub(crate) use backups::{BackupPage, BackupView, Paging};
 pub(crate) use components::ComponentsView;
+pub(crate) use configuration::{ConfigurationView, ImportAction, ImportPlan, PlannedItem};
 pub(crate) use connections::ConnectionTest;
 pub(crate) use dashboard::{FailingDatabase, Period, Status, StorageUse};
 pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
@@ -60,6 +64,7 @@ pub(crate) use engines::{
     AppliedCredentials, CredentialUpdate, CredentialView, EnginePage, EngineRemoved, EngineUpdate,
     EngineView, RemovalPreview,
 };
+pub(crate) use events::{Change, Event, EventId, EventStream};
 pub(crate) use files::{BackupFile, BackupFiles};
 pub(crate) use health::HealthView;
 pub(crate) use jobs::{JobPage, Started};
@@ -71,6 +76,7 @@ pub(crate) use retention::TimerView;
 use crate::attempts::Attempts;
 use crate::context::Context;
 use crate::identity::IdentityProvider;
+use crate::limits::Limits;
 use crate::password::Passwords;
 use crate::token::BootstrapToken;
 use crate::traffic::Traffic;
@@ -103,8 +109,12 @@ pub(crate) struct Application {
     registration: Mutex<()>,
     /// Limits the clients started for tests.
     probes: Semaphore,
+    /// How many requests are answered.
+    pub(crate) limits: Arc<Limits>,
     /// The requests that this process answered.
     pub(crate) traffic: Traffic,
+    /// What happens, for those who listen.
+    events: events::Hub,
 }
 
 /// The shared application.
@@ -113,7 +123,10 @@ pub(crate) type App = Arc<Application>;
 impl Application {
     /// The application over `context`, opened by `token`.
     pub(crate) fn new(context: Context, token: BootstrapToken) -> Self {
+        let settings = &context.installation.settings.access;
+        let limits = Limits::new(&settings.limits, &context.installation.clock);
         Self {
+            limits: Arc::new(limits),
             passwords: Passwords::new(context.installation.random.clone()),
             attempts: Attempts::default(),
             provider: context
@@ -129,11 +142,22 @@ impl Application {
             registration: Mutex::new(()),
             probes: Semaphore::new(PROBES_AT_ONCE),
             traffic: Traffic::default(),
+            events: events::Hub::default(),
         }
     }
 }
 
 impl Application {
+    /// Ends what would go on for as long as its callers like, because the service stops.
+    pub(crate) fn close(&self) {
+        self.events.close();
+    }
+
+    /// Whether everybody is an admin, since nobody is asked who they are.
+    pub(crate) fn trusts_everybody(&self) -> bool {
+        self.installation.settings.access.authentication == Authentication::Off
+    }
+
     /// Retention of the installation.
     fn expiry(&self) -> Expiry {
         Expiry::new(self.installation.clone())

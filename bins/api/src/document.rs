@@ -5,7 +5,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
+    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder, Schema,
     SecurityRequirement, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
@@ -14,6 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::problem::ProblemBody;
 use crate::registration::operations;
+use crate::wire::event::EventData;
 use crate::{routes, session_cookie};
 
 /// Failures that an operation may answer with, beside those it names itself.
@@ -85,11 +86,8 @@ pub fn openapi() -> OpenApi {
     let session = ApiKeyValue::with_description(session_cookie::NAME, SESSION);
     let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
     components.add_security_scheme("session", session);
-    components
-        .schemas
-        .insert(ProblemBody::name().into_owned(), ProblemBody::schema());
-    let mut schemas = Vec::new();
-    ProblemBody::schemas(&mut schemas);
+    let mut schemas = described_by::<ProblemBody>();
+    schemas.extend(described_by::<EventData>());
     components.schemas.extend(schemas);
     let either = ["bearer", "session"].map(|name| SecurityRequirement::new(name, [""; 0]));
     document.security = Some(either.to_vec());
@@ -101,6 +99,13 @@ pub fn openapi() -> OpenApi {
         }
     }
     document
+}
+
+/// The schema of a type that no operation names, and those that it refers to.
+fn described_by<T: ToSchema + PartialSchema>() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    schemas
 }
 
 fn tags() -> Vec<Tag> {

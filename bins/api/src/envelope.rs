@@ -1,25 +1,31 @@
 //! What surrounds every request: its id, a limit on its time, an answer even after a panic, headers
 //! of the answer, and the line in the log.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use dilux_core::random::{Random, uuid_text};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
-use crate::problem::{Answer, Problem, Refusal};
+use crate::problem::{Problem, Refusal};
 
 /// Longest time until the answer begins. A connection test may wait for a silent server that long.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Name of the header with the id of the request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Name of the header that warns of an API that is open to everybody.
+const WARNING: HeaderName = HeaderName::from_static("x-dilux-warning");
+
+/// What is to be shown while nobody is asked who they are.
+pub(crate) const OPEN_WARNING: &str =
+    "authentication is off: everybody who reaches this address is an admin";
 
 /// Wraps a request: answers always, and says which request it was.
 pub(crate) async fn envelop(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -35,6 +41,10 @@ pub(crate) async fn envelop(State(app): State<App>, request: Request, next: Next
         response = with_headers_of(&response, problem.render(Some(&id)));
     }
     add_headers(response.headers_mut(), &id);
+    if app.trusts_everybody() {
+        let warning = HeaderValue::from_static(OPEN_WARNING);
+        response.headers_mut().insert(WARNING, warning);
+    }
     app.traffic
         .note(&method, &route, response.status(), started.elapsed());
     tracing::debug!(
@@ -116,68 +126,4 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-}
-
-/// Refuses requests that were addressed to another name: a page of a foreign site whose name was
-/// made to point here (DNS rebinding) names its own host.
-pub(crate) async fn loopback_only(request: Request, next: Next) -> Answer<Response> {
-    if is_addressed_to_loopback(request.headers(), request.uri()) {
-        Ok(next.run(request).await)
-    } else {
-        Err(Refusal::ForeignHost.into())
-    }
-}
-
-fn is_addressed_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return false;
-    };
-    host.to_str().is_ok_and(is_loopback_name)
-        && uri.authority().is_none_or(|a| is_loopback_name(a.as_str()))
-}
-
-/// Whether `authority` (`host` or `host:port`) names this machine.
-fn is_loopback_name(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    host.eq_ignore_ascii_case("localhost")
-        || host == "[::1]"
-        || host
-            .parse::<Ipv4Addr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for name in [
-            "localhost",
-            "LOCALHOST:7071",
-            "127.0.0.1",
-            "127.8.8.8:1",
-            "[::1]",
-            "[::1]:7071",
-        ] {
-            assert!(is_loopback_name(name), "{name}");
-        }
-        for name in [
-            "",
-            "example.org",
-            "localhost.example.org",
-            "127.0.0.1.example.org:7071",
-            "10.0.0.1",
-            "[::2]",
-            "user@localhost",
-            "localhost:7071@example.org",
-            "0.0.0.0",
-        ] {
-            assert!(!is_loopback_name(name), "{name}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The HTTP service. Handlers extract, call one use case of `app`, and wrap its answer; `wire` holds
 //! what clients see; `problem` alone knows which failure has which status code.
 
+mod addressing;
 mod app;
 mod attempts;
 mod caller;
@@ -10,6 +11,7 @@ mod envelope;
 mod etag;
 mod identity;
 mod input;
+mod limits;
 mod password;
 mod permission;
 mod problem;

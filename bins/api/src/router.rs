@@ -7,11 +7,13 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 
+use crate::addressing::receive;
 use crate::app::{App, Application};
 use crate::caller::authenticate;
 use crate::context::Context;
 use crate::document;
-use crate::envelope::{envelop, loopback_only};
+use crate::envelope::envelop;
+use crate::limits::admit_stranger;
 use crate::problem::{method_not_allowed, no_such_route};
 use crate::routes;
 use crate::token::BootstrapToken;
@@ -33,12 +35,13 @@ pub(crate) fn router_of(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), authenticate));
     let open = open
         .merge(document::user_interface())
-        .method_not_allowed_fallback(method_not_allowed);
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), admit_stranger));
     Router::new()
         .merge(closed)
         .merge(open)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(loopback_only))
+        .layer(middleware::from_fn_with_state(app.clone(), receive))
         .layer(middleware::from_fn_with_state(app.clone(), envelop))
         .with_state(app)
 }

@@ -6,12 +6,14 @@ mod alerts;
 mod audit;
 mod auth;
 mod backups;
+mod configuration;
 mod credentials;
 mod dashboard;
 mod data;
 mod databases;
 mod dead_letters;
 mod engines;
+mod events;
 mod health;
 mod jobs;
 mod metrics;
@@ -44,6 +46,7 @@ pub(crate) fn all() -> Routes {
         .merge(restores::routes())
         .merge(retention::routes())
         .merge(settings::routes())
+        .merge(configuration::routes())
         .merge(tokens::routes())
         .merge(auth::routes())
         .merge(provider::routes())
@@ -52,4 +55,5 @@ pub(crate) fn all() -> Routes {
         .merge(audit::routes())
         .merge(dashboard::routes())
         .merge(alerts::routes())
+        .merge(events::routes())
 }

@@ -14,7 +14,7 @@ use super::{Application, is_lost_race};
 use crate::caller::Caller;
 
 /// An alert as it stands.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AlertView {
     /// The alert.
     pub(crate) alert: Alert,

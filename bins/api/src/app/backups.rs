@@ -1,6 +1,6 @@
 //! Backups: list and read the history.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use dilux_core::model::{
     AuditAction, AuditResourceType, Backup, BackupId, DatabaseId, Engine, EngineId, JobId, Manifest,
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::Application;
 use super::audit::Event;
+use super::dashboard::by_id;
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::Tags;
@@ -132,8 +133,8 @@ impl Gathering {
 
 impl Application {
     /// The backups that match `query`, newest first. A page by number walks all that lie before it,
-    /// and counts all that match when the query asks for more than a database: then it costs as much
-    /// as the history is long. A page by cursor costs what it shows.
+    /// and counts all that match when it filters by more than the database: then it costs as much as
+    /// the history is long. A page by cursor costs what it shows.
     pub(crate) async fn list_backups(&self, query: &BackupQuery) -> Result<BackupPage> {
         let databases = match &query.engine_id {
             None => None,
@@ -165,17 +166,19 @@ impl Application {
     /// How many match, where tallies know it: all backups, and those of a database. `None` also for
     /// a page by cursor, which says nothing of the others.
     async fn count_backups(&self, query: &BackupQuery) -> Result<Option<usize>> {
-        if matches!(query.page, Paging::After(_)) || query.asks_for_some() {
+        if matches!(query.page, Paging::After(_)) || query.has_other_filters() {
             return Ok(None);
         }
-        let tallies = match &query.database_id {
-            None => self.tallies().await?,
+        let lines = match &query.database_id {
+            None => {
+                let tallies = self.tallies().await?;
+                tallies.items.iter().map(|it| it.value.ever.lines).sum()
+            }
             Some(id) => match id.parse() {
-                Ok(id) => self.tally_of(&id).await?.into_iter().collect(),
-                Err(_) => Vec::new(),
+                Ok(id) => self.tally_of(&id).await?.map_or(0, |it| it.ever.lines),
+                Err(_) => 0,
             },
         };
-        let lines: u64 = tallies.iter().map(|tally| tally.ever.lines).sum();
         Ok(usize::try_from(lines).ok())
     }
 
@@ -207,11 +210,11 @@ impl Application {
     }
 
     async fn ids_of_databases(&self, engine_id: &str) -> Result<HashSet<DatabaseId>> {
-        let all = self.installation.repositories.databases.list().await?.items;
+        let all = self.registered().await?;
+        let all = all.items.iter().map(|database| &database.value);
         Ok(all
-            .into_iter()
-            .filter(|database| database.value.engine_id.as_str() == engine_id)
-            .map(|database| database.value.id)
+            .filter(|database| database.engine_id.as_str() == engine_id)
+            .map(|database| database.id.clone())
             .collect())
     }
 
@@ -220,16 +223,12 @@ impl Application {
             return Ok(Vec::new());
         }
         let engines = self.engines_by_id().await?;
-        let databases = self.installation.repositories.databases.list().await?.items;
-        let engine_of: HashMap<DatabaseId, EngineId> = databases
-            .into_iter()
-            .map(|database| (database.value.id, database.value.engine_id))
-            .collect();
+        let databases = self.registered().await?;
+        let databases = by_id(&databases);
         let views = backups.into_iter().map(|backup| {
-            let id = backup
-                .engine_id
-                .as_ref()
-                .or_else(|| engine_of.get(&backup.database_id));
+            let registered = || databases.get(&backup.database_id);
+            let id = backup.engine_id.as_ref();
+            let id = id.or_else(|| registered().map(|database| &database.engine_id));
             BackupView {
                 engine: id.and_then(|id| engines.get(id)).cloned(),
                 backup,

@@ -3,14 +3,19 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use dilux_core::Result;
 use dilux_core::model::{
     Database, DatabaseId, Engine, EngineId, EngineType, InvalidName, LatestFailure, Tally, Turnout,
 };
+use dilux_core::repository::{Listing, Versioned};
 use jiff::Timestamp;
 
 use super::Application;
+
+/// A collection as it stands, shared by all calls that need it.
+pub(super) type Rows<T> = Arc<Listing<Versioned<T>>>;
 
 /// How far back backups are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,19 +124,12 @@ pub(crate) struct FailingDatabase {
 }
 
 impl Application {
-    pub(super) async fn tallies(&self) -> Result<Vec<Tally>> {
-        let tallies = &self.installation.repositories.backups.tallies;
-        let all = tallies.list().await?.items;
-        Ok(all.into_iter().map(|tally| tally.value).collect())
+    pub(super) async fn tallies(&self) -> Result<Rows<Tally>> {
+        Ok(self.installation.repositories.backups.tallies.all().await?)
     }
 
-    pub(super) async fn registered(&self) -> Result<HashMap<DatabaseId, Database>> {
-        let all = self.installation.repositories.databases.list().await?.items;
-        let by_id = all
-            .into_iter()
-            .map(|it| (it.value.id.clone(), it.value))
-            .collect();
-        Ok(by_id)
+    pub(super) async fn registered(&self) -> Result<Rows<Database>> {
+        Ok(self.installation.repositories.databases.all().await?)
     }
 
     /// The state of everything.
@@ -145,14 +143,14 @@ impl Application {
             today: 0,
             turnout: Turnout::default(),
             silent_store: None,
-            databases: databases.len(),
-            enabled: databases.values().filter(|it| it.enabled).count(),
+            databases: databases.items.len(),
+            enabled: databases.items.iter().filter(|it| it.value.enabled).count(),
         };
-        for tally in self.tallies().await? {
+        for Versioned { value: tally, .. } in &self.tallies().await?.items {
             status.backups += tally.present;
             status.bytes += tally.present_bytes;
             status.today += tally.of_last_days(0, now).lines;
-            status.turnout.add(period.turnout(&tally, now));
+            status.turnout.add(period.turnout(tally, now));
         }
         let stores = self.check_stores().await;
         status.silent_store = stores.err().map(|error| error.to_string());
@@ -162,10 +160,12 @@ impl Application {
     /// What all backups take up.
     pub(crate) async fn storage_use(&self) -> Result<StorageUse> {
         let registered = self.registered().await?;
+        let registered = by_id(&registered);
         let tallies = self.tallies().await?;
-        let with_backups = tallies.into_iter().filter(|tally| tally.present > 0);
+        let tallies = tallies.items.iter().map(|it| &it.value);
+        let with_backups = tallies.filter(|tally| tally.present > 0);
         let mut databases: Vec<DatabaseUse> = with_backups
-            .map(|tally| describe(tally, &registered))
+            .map(|tally| describe(tally, registered.get(&tally.database_id).copied()))
             .collect();
         databases.sort_by(|one, other| (other.bytes, &one.id).cmp(&(one.bytes, &other.id)));
         Ok(StorageUse {
@@ -177,16 +177,18 @@ impl Application {
     /// The registered databases of which at least so many backups failed, one after the other,
     /// latest failure first.
     pub(crate) async fn failing_databases(&self, at_least: u64) -> Result<Vec<FailingDatabase>> {
-        let mut registered = self.registered().await?;
-        let tallies = self.tallies().await?.into_iter();
+        let registered = self.registered().await?;
+        let registered = by_id(&registered);
+        let tallies = self.tallies().await?;
+        let tallies = tallies.items.iter().map(|it| &it.value);
         let failing = tallies.filter(|tally| tally.streak.failures >= at_least);
         let mut databases: Vec<FailingDatabase> = failing
             .filter_map(|tally| {
                 Some(FailingDatabase {
-                    database: registered.remove(&tally.database_id)?,
+                    database: Database::clone(registered.get(&tally.database_id)?),
                     engine_type: tally.engine_type?,
                     failures: tally.streak.failures,
-                    latest: tally.streak.latest?,
+                    latest: tally.streak.latest.clone()?,
                 })
             })
             .collect();
@@ -211,8 +213,13 @@ impl Application {
     }
 }
 
-fn describe(tally: Tally, registered: &HashMap<DatabaseId, Database>) -> DatabaseUse {
-    let database = registered.get(&tally.database_id);
+/// Databases by their ids.
+pub(super) fn by_id(databases: &Listing<Versioned<Database>>) -> HashMap<&DatabaseId, &Database> {
+    let databases = databases.items.iter().map(|it| &it.value);
+    databases.map(|it| (&it.id, it)).collect()
+}
+
+fn describe(tally: &Tally, database: Option<&Database>) -> DatabaseUse {
     let label = database.map(|database| database.label.to_string());
     let name = label.or_else(|| tally.label.as_ref().map(ToString::to_string));
     DatabaseUse {
@@ -221,6 +228,6 @@ fn describe(tally: Tally, registered: &HashMap<DatabaseId, Database>) -> Databas
         engine_id: database.map(|database| database.engine_id.clone()),
         backups: tally.present,
         bytes: tally.present_bytes,
-        id: tally.database_id,
+        id: tally.database_id.clone(),
     }
 }

@@ -248,6 +248,7 @@ impl Application {
         Ok(CredentialSource::Own {
             auth_method: engine.auth_method.unwrap_or(AuthMethod::UserPassword),
             username: engine.username.clone(),
+            identity: engine.identity.clone(),
             secret,
         })
     }

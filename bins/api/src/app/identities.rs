@@ -57,6 +57,21 @@ impl Application {
         Ok(Caller::bearer(&user.value))
     }
 
+    /// Who `caller`, who came with this token before, is now. Nothing is noted of it.
+    pub(super) async fn present_person(&self, token: &str, caller: &Caller) -> Result<Caller> {
+        let provider = self.provider.as_ref().ok_or(Error::Unauthenticated)?;
+        provider
+            .identify(token, self.installation.clock.now())
+            .await?;
+        let person = caller.require_person()?;
+        let user = self.installation.repositories.users.get(&person.id).await?;
+        match user {
+            Some(user) if user.value.enabled => Ok(Caller::bearer(&user.value)),
+            Some(_) => Err(disabled()),
+            None => Err(Error::Unauthenticated),
+        }
+    }
+
     /// The person that an identity is, who may come in.
     pub(super) async fn admit(
         &self,

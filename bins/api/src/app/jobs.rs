@@ -1,9 +1,10 @@
 //! Jobs: ask for a backup, watch, cancel.
 
+use dilux_core::access::{Secret, SignIn};
 use dilux_core::dispatch::Dispatched;
 use dilux_core::model::{
-    AuditAction, AuditResourceType, Backup, BackupStatus, BackupWork, CredentialSource, DatabaseId,
-    Engine, Job, JobId, JobOwner, JobState, Trigger, Work,
+    AuditAction, AuditResourceType, AuthMethod, Backup, BackupStatus, BackupWork, DatabaseId, Job,
+    JobId, JobOwner, JobState, SecretKind, Trigger, Work,
 };
 use dilux_core::random::hex_text;
 use dilux_core::repository::Cursor;
@@ -132,36 +133,23 @@ impl Application {
         drivers
             .for_engine(view.engine.engine_type)
             .map_err(refuse)?;
-        let (database, engine): (_, &Engine) = (&view.database.value, &view.engine);
-        let (method, username, secret) = match &database.credentials {
-            CredentialSource::Engine => (engine.auth_method, &engine.username, &engine.secret),
-            CredentialSource::Own {
-                auth_method,
-                username,
-                secret,
-            } => (Some(*auth_method), username, secret),
+        let sign_in = SignIn::of_database(&view.database.value, &view.engine);
+        let kind = sign_in
+            .method
+            .map_or(Some(SecretKind::Password), AuthMethod::secret_kind);
+        let has_secret = !matches!(sign_in.secret, Secret::Kept(None));
+        let missing = if sign_in.username.is_none() {
+            Some("username")
+        } else if kind == Some(SecretKind::Password) && !has_secret {
+            Some("password")
+        } else {
+            None
         };
-        let complaint = match method {
-            Some(dilux_core::model::AuthMethod::UserPassword) | None => {
-                if username.is_none() {
-                    Some(
-                        "No username configured for this database. Please configure credentials."
-                            .to_owned(),
-                    )
-                } else if secret.is_none() {
-                    Some(
-                        "No password configured for this database. Please configure credentials."
-                            .to_owned(),
-                    )
-                } else {
-                    None
-                }
-            }
-            Some(other) => Some(format!(
-                "Signing in with '{other}' is not available in this version; give the database or its engine a user name and a password."
-            )),
-        };
-        complaint.map_or(Ok(()), |text| Err(Error::Refused(text)))
+        missing.map_or(Ok(()), |what| {
+            Err(Error::Refused(format!(
+                "No {what} configured for this database. Please configure credentials."
+            )))
+        })
     }
 
     fn new_backup_job(&self, view: &DatabaseView, id: JobId) -> Job {

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use dilux_core::Result;
 use dilux_core::alert::{AlertKind, Severity, find};
 use dilux_core::component::ComponentKind;
-use dilux_core::model::{
-    Database, DatabaseId, DeadLetterReason, EngineType, JobState, Tally, Turnout,
-};
+use dilux_core::model::{Database, DeadLetterReason, EngineType, Job, JobState, Tally, Turnout};
+use dilux_core::repository::{Listing, Versioned};
 use dilux_core::rpo::{RpoState, Rules, rpo};
 use dilux_core::timer::TimerState;
 use jiff::Timestamp;
@@ -98,13 +97,13 @@ impl Application {
             timers: self.timer_states().await?,
             components: self.components_by_kind(now).await?,
         };
-        for tally in &tallies {
+        for Versioned { value: tally, .. } in &tallies.items {
             figures.turnout.add(tally.ever);
             figures.present += tally.present;
             figures.present_bytes += tally.present_bytes;
             figures.damaged += tally.damage.count;
         }
-        figures.databases = self.databases_in_figures(tallies, now).await?;
+        figures.databases = self.databases_in_figures(&tallies, now).await?;
         for alert in find(installation, now).await?.alerts {
             *figures
                 .alerts
@@ -116,7 +115,7 @@ impl Application {
 
     async fn databases_in_figures(
         &self,
-        tallies: Vec<Tally>,
+        tallies: &Listing<Versioned<Tally>>,
         now: Timestamp,
     ) -> Result<Vec<DatabaseFigures>> {
         let repositories = &self.installation.repositories;
@@ -126,40 +125,34 @@ impl Application {
             engines.into_iter().map(|row| row.value),
             policies.into_iter().map(|row| row.value),
         );
-        let states = repositories.states.list().await?.items;
-        let states: HashMap<DatabaseId, _> = states
-            .into_iter()
-            .map(|row| (row.value.database_id.clone(), row.value))
-            .collect();
-        let mut tallies: HashMap<DatabaseId, Tally> = tallies
-            .into_iter()
-            .map(|tally| (tally.database_id.clone(), tally))
-            .collect();
-        let figures = |(id, database): (DatabaseId, Database)| {
-            let standing = rpo(&database, rules.policy_of(&database), states.get(&id), now);
-            let tally = tallies
-                .remove(&id)
-                .unwrap_or_else(|| Tally::empty(id.clone()));
+        let states = repositories.states.all().await?;
+        let states = states.items.iter().map(|row| &row.value);
+        let states: HashMap<_, _> = states.map(|it| (&it.database_id, it)).collect();
+        let tallies = tallies.items.iter().map(|row| &row.value);
+        let tallies: HashMap<_, _> = tallies.map(|it| (&it.database_id, it)).collect();
+        let figures = |row: &Versioned<Database>| {
+            let database = &row.value;
+            let state = states.get(&database.id).copied();
+            let standing = rpo(database, rules.policy_of(database), state, now);
+            let tally = tallies.get(&database.id);
             DatabaseFigures {
-                database,
-                engine_type: tally.engine_type,
+                database: database.clone(),
+                engine_type: tally.and_then(|tally| tally.engine_type),
                 rpo: standing.state,
                 recovery_point: standing.recovery_point,
-                failures: tally.streak.failures,
-                backups: tally.present,
-                bytes: tally.present_bytes,
+                failures: tally.map_or(0, |tally| tally.streak.failures),
+                backups: tally.map_or(0, |tally| tally.present),
+                bytes: tally.map_or(0, |tally| tally.present_bytes),
             }
         };
-        let registered = self.registered().await?;
-        let mut databases: Vec<DatabaseFigures> = registered.into_iter().map(figures).collect();
-        databases.sort_by(|one, other| one.database.id.cmp(&other.database.id));
-        Ok(databases)
+        // In the order of their ids.
+        Ok(self.registered().await?.items.iter().map(figures).collect())
     }
 
     async fn open_jobs(&self, now: Timestamp) -> Result<OpenJobs> {
         let mut open = OpenJobs::default();
         let jobs = &self.installation.repositories.jobs;
-        let count = |job: dilux_core::repository::Versioned<dilux_core::model::Job>| {
+        let count = |job: Versioned<Job>| {
             let job = job.value;
             let kind = (job.work.kind(), job.state.as_str());
             *open.counts.entry(kind).or_insert(0) += 1;

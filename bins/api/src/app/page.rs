@@ -59,6 +59,15 @@ impl<T> Page<T> {
             total,
         }
     }
+
+    /// The same page of what `show` makes of its entries.
+    pub(crate) fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(show).collect(),
+            total: self.total,
+            next: self.next,
+        }
+    }
 }
 
 impl fmt::Display for Position {

@@ -83,12 +83,7 @@ impl Application {
             _ => error.into(),
         })?;
         drop(guard);
-        let details = json!({
-            "description": stored.value.description,
-            "summary": stored.value.summary(),
-        });
-        let event = event(AuditAction::PolicyCreated, &stored.value, details);
-        self.record(caller, event).await;
+        self.record(caller, written(None, &stored.value)).await;
         Ok(stored)
     }
 
@@ -119,11 +114,7 @@ impl Application {
                 Err(Error::Conflict(_)) if !if_match.is_conditional() => {}
                 Err(error) => return Err(error),
                 Ok(stored) => {
-                    let details = json!({
-                        "updated_fields": updated_fields(&present.value, &stored.value),
-                        "summary": stored.value.summary(),
-                    });
-                    let event = event(AuditAction::PolicyUpdated, &stored.value, details);
+                    let event = written(Some(&present.value), &stored.value);
                     self.record(caller, event).await;
                     return Ok(stored);
                 }
@@ -187,7 +178,8 @@ impl Application {
     }
 }
 
-fn is_same_label(one: &Label, other: &Label) -> bool {
+/// Whether two names are the same to people.
+pub(super) fn is_same_label(one: &Label, other: &Label) -> bool {
     one.as_str().trim().to_lowercase() == other.as_str().trim().to_lowercase()
 }
 
@@ -196,7 +188,7 @@ fn taken(id: &PolicyId) -> Error {
 }
 
 /// A policy after a change, its name apart.
-fn changed(
+pub(super) fn changed(
     present: &BackupPolicy,
     settings: &PolicySettings,
     now: Timestamp,
@@ -239,7 +231,7 @@ fn check_unchangeable(change: &PolicyChange, present: &BackupPolicy) -> Result<(
 }
 
 /// Names of the fields that differ.
-fn updated_fields(before: &BackupPolicy, after: &BackupPolicy) -> Vec<&'static str> {
+pub(super) fn updated_fields(before: &BackupPolicy, after: &BackupPolicy) -> Vec<&'static str> {
     let (old, new) = (&before.timing, &after.timing);
     let tiers = Tier::ALL.map(|tier| (tier.as_str(), before.rule(tier) != after.rule(tier)));
     [
@@ -256,6 +248,24 @@ fn updated_fields(before: &BackupPolicy, after: &BackupPolicy) -> Vec<&'static s
     ])
     .filter_map(|(name, is_changed)| is_changed.then_some(name))
     .collect()
+}
+
+/// What the audit log says of a policy that was made, or changed from what it was before.
+pub(super) fn written(before: Option<&BackupPolicy>, after: &BackupPolicy) -> Event {
+    let (action, details) = match before {
+        None => (
+            AuditAction::PolicyCreated,
+            json!({ "description": after.description, "summary": after.summary() }),
+        ),
+        Some(before) => (
+            AuditAction::PolicyUpdated,
+            json!({
+                "updated_fields": updated_fields(before, after),
+                "summary": after.summary(),
+            }),
+        ),
+    };
+    event(action, after, details)
 }
 
 fn event(action: AuditAction, policy: &BackupPolicy, details: Value) -> Event {

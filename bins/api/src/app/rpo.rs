@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use dilux_core::Result;
-use dilux_core::model::{BackupPolicy, DatabaseId, DatabaseState};
+use dilux_core::model::BackupPolicy;
 use dilux_core::rpo::{Rpo, rpo};
 use dilux_core::schedule::DEFAULT_POLICY;
 
@@ -26,26 +26,24 @@ impl Application {
 
     /// How each of these databases stands, in their order.
     pub(crate) async fn rpos_of(&self, views: &[DatabaseView]) -> Result<Vec<Rpo>> {
-        let states = self.installation.repositories.states.list().await?.items;
-        let states: HashMap<DatabaseId, DatabaseState> = states
-            .into_iter()
-            .map(|state| (state.value.database_id.clone(), state.value))
-            .collect();
+        let states = self.installation.repositories.states.all().await?;
+        let states = states.items.iter().map(|state| &state.value);
+        let states: HashMap<_, _> = states.map(|it| (&it.database_id, it)).collect();
         let policies = self.policies_by_id().await?;
         let now = self.installation.clock.now();
         let rpos = views.iter().map(|view| {
             let database = &view.database.value;
-            let state = states.get(&database.id);
+            let state = states.get(&database.id).copied();
             rpo(database, policy_of(view, &policies), state, now)
         });
         Ok(rpos.collect())
     }
 
     async fn policies_by_id(&self) -> Result<HashMap<String, BackupPolicy>> {
-        let policies = self.installation.repositories.policies.list().await?.items;
+        let policies = self.installation.repositories.policies.all().await?;
+        let policies = policies.items.iter().map(|policy| &policy.value);
         Ok(policies
-            .into_iter()
-            .map(|policy| (policy.value.id.to_string(), policy.value))
+            .map(|policy| (policy.id.to_string(), policy.clone()))
             .collect())
     }
 }

@@ -101,6 +101,19 @@ impl Application {
     /// Who presents `text` as a session; fails when it is none, is over, or ended with a change of
     /// its person.
     pub(crate) async fn identify_session(&self, text: &str) -> Result<Caller> {
+        let (session, user) = self.live_session(text).await?;
+        let id = session.value.id.clone();
+        if session
+            .value
+            .should_record_use(self.installation.clock.now())
+        {
+            self.record_session_use(session).await;
+        }
+        Ok(Caller::person(&user, id))
+    }
+
+    /// Who presents `text`, as [`Self::identify_session`] has it, without noting a use.
+    pub(super) async fn live_session(&self, text: &str) -> Result<(Versioned<Session>, User)> {
         let repositories = &self.installation.repositories;
         let id = SessionId::of_text(text);
         let session = repositories.sessions.get(&id).await?;
@@ -120,10 +133,7 @@ impl Application {
         if !session.value.is_of(&user) {
             return Err(Error::Unauthenticated);
         }
-        if session.value.should_record_use(now) {
-            self.record_session_use(session).await;
-        }
-        Ok(Caller::person(&user, id))
+        Ok((session, user))
     }
 
     /// Notes the use of a session. Somebody else doing so, or ending it, at the same moment is no

@@ -63,7 +63,16 @@ fn or_default(found: Option<&Versioned<AppSettings>>) -> (AppSettings, Version) 
     )
 }
 
-fn event(before: &AppSettings, after: &AppSettings) -> Event {
+/// Names of the fields that differ.
+pub(super) fn updated_fields(before: &AppSettings, after: &AppSettings) -> Vec<String> {
+    let both = shown(before).into_iter().zip(shown(after));
+    both.filter(|((_, from), (_, to))| from != to)
+        .map(|((name, _), _)| name.to_owned())
+        .collect()
+}
+
+/// What the audit log says of a change.
+pub(super) fn event(before: &AppSettings, after: &AppSettings) -> Event {
     let (old, new) = (shown(before), shown(after));
     let changes: Map<String, Value> = old
         .into_iter()

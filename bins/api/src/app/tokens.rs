@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Application;
 use super::audit::Event;
-use crate::caller::Caller;
+use crate::caller::{Caller, Proof};
 use crate::identity::IdentityProvider;
 use crate::wire::token::NewToken;
 
@@ -29,18 +29,47 @@ impl Application {
         if IdentityProvider::is_token(text) {
             return self.identify_person(text, address).await;
         }
-        let id = ApiToken::id_in(text).ok_or(Error::Unauthenticated)?;
-        let tokens = &self.installation.repositories.api_tokens;
-        let token = tokens.get(&id).await?.ok_or(Error::Unauthenticated)?;
-        let now = self.installation.clock.now();
-        if !token.value.is_opened_by(text, now) {
-            return Err(Error::Unauthenticated);
-        }
+        let token = self.live_token(text).await?;
         let caller = Caller::program(&token.value);
+        let now = self.installation.clock.now();
         if token.value.should_record_use(now) {
             self.record_use(token).await;
         }
         Ok(caller)
+    }
+
+    /// The API token that `text` opens; fails when it opens none.
+    async fn live_token(&self, text: &str) -> Result<Versioned<ApiToken>> {
+        let id = ApiToken::id_in(text).ok_or(Error::Unauthenticated)?;
+        let tokens = &self.installation.repositories.api_tokens;
+        let token = tokens.get(&id).await?.ok_or(Error::Unauthenticated)?;
+        if token
+            .value
+            .is_opened_by(text, self.installation.clock.now())
+        {
+            Ok(token)
+        } else {
+            Err(Error::Unauthenticated)
+        }
+    }
+
+    /// Who `caller`, who showed `proof` before, is now. It is no use of the proof: an answer that
+    /// lasts is nobody at work.
+    pub(crate) async fn identify_again(&self, proof: &Proof, caller: &Caller) -> Result<Caller> {
+        let mut found = match proof {
+            Proof::Session(text) => {
+                let (session, user) = self.live_session(text.expose()).await?;
+                Caller::person(&user, session.value.id)
+            }
+            Proof::Token(text) if self.token.matches(text.expose()) => Caller::bootstrap(),
+            Proof::Token(text) if IdentityProvider::is_token(text.expose()) => {
+                self.present_person(text.expose(), caller).await?
+            }
+            Proof::Unasked => Caller::anybody(),
+            Proof::Token(text) => Caller::program(&self.live_token(text.expose()).await?.value),
+        };
+        found.address = caller.address;
+        Ok(found)
     }
 
     /// Notes the use of a token. Somebody else doing so, or revoking it, at the same moment is no

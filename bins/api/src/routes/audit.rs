@@ -27,7 +27,7 @@ pub(super) fn routes() -> Routes {
         .route(Permission::View, routes!(list_actions))
         .route(Permission::View, routes!(list_resource_types))
         .route(Permission::Administer, routes!(count_audit))
-        .route(Permission::Administer, routes!(export_audit))
+        .costly_route(Permission::Administer, routes!(export_audit))
 }
 
 /// Who did what, newest first.

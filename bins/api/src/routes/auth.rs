@@ -8,8 +8,9 @@ use axum::response::IntoResponse;
 use dilux_core::Error;
 use utoipa_axum::routes;
 
+use crate::addressing::Addressing;
 use crate::app::App;
-use crate::caller::{Caller, Peer};
+use crate::caller::Caller;
 use crate::input::Body;
 use crate::permission::Permission;
 use crate::problem::Answer;
@@ -56,13 +57,13 @@ async fn set_up(
 )]
 async fn sign_in(
     State(app): State<App>,
-    Peer(address): Peer,
+    addressing: Addressing,
     headers: HeaderMap,
     Body(wanted): Body<SignIn>,
 ) -> Answer<impl IntoResponse> {
-    refuse_foreign_page(&headers)?;
+    refuse_foreign_page(&headers, &addressing)?;
     let SignIn { email, password } = wanted;
-    let (user, text) = app.sign_in(&email, password, address).await?;
+    let (user, text) = app.sign_in(&email, password, addressing.client()).await?;
     let signed_in = SignedIn {
         success: true,
         user: User::from(&user),
@@ -77,10 +78,11 @@ async fn sign_in(
 )]
 async fn accept_invitation(
     State(app): State<App>,
+    addressing: Addressing,
     headers: HeaderMap,
     Body(accepted): Body<AcceptedInvitation>,
 ) -> Answer<Json<UserSaved>> {
-    refuse_foreign_page(&headers)?;
+    refuse_foreign_page(&headers, &addressing)?;
     let text = accepted.invitation.expose();
     let user = app
         .accept_invitation(&accepted.email, text, accepted.password.clone())

@@ -21,8 +21,8 @@ use crate::wire::engine::{
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::ManageEngines, routes!(get_credentials))
-        .route(Permission::ManageEngines, routes!(update_credentials))
-        .route(Permission::ManageEngines, routes!(apply_credentials))
+        .costly_route(Permission::ManageEngines, routes!(update_credentials))
+        .costly_route(Permission::ManageEngines, routes!(apply_credentials))
 }
 
 /// How an engine is signed in to, and which of its databases would follow a change of that.

@@ -26,15 +26,15 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::View, routes!(list_databases))
         .route(Permission::ManageDatabases, routes!(create_database))
-        .route(Permission::RunBackups, routes!(test_connection))
+        .costly_route(Permission::RunBackups, routes!(test_connection))
         .route(Permission::View, routes!(get_database))
         .route(
             Permission::ManageDatabases,
             routes!(update_database, delete_database),
         )
         .route(Permission::View, routes!(get_rpo))
-        .route(Permission::RunBackups, routes!(test_database))
-        .route(Permission::RunBackups, routes!(trigger_backup))
+        .costly_route(Permission::RunBackups, routes!(test_database))
+        .costly_route(Permission::RunBackups, routes!(trigger_backup))
 }
 
 /// Databases by label.

@@ -19,7 +19,7 @@ use crate::wire::dead_letter::{DeadLetterList, DeadLetterRequeued};
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::Administer, routes!(list_dead_letters))
-        .route(Permission::Administer, routes!(requeue_dead_letter))
+        .costly_route(Permission::Administer, routes!(requeue_dead_letter))
         .route(Permission::Administer, routes!(discard_dead_letter))
 }
 

@@ -30,9 +30,9 @@ pub(super) fn routes() -> Routes {
             routes!(update_engine, delete_engine),
         )
         .route(Permission::ManageEngines, routes!(preview_removal))
-        .route(Permission::RunBackups, routes!(test_engine))
-        .route(Permission::ManageDatabases, routes!(discover_databases))
-        .route(Permission::ManageDatabases, routes!(import_databases))
+        .costly_route(Permission::RunBackups, routes!(test_engine))
+        .costly_route(Permission::ManageDatabases, routes!(discover_databases))
+        .costly_route(Permission::ManageDatabases, routes!(import_databases))
 }
 
 /// Engines by name.

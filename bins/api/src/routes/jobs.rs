@@ -20,7 +20,7 @@ pub(super) fn routes() -> Routes {
         .route(Permission::View, routes!(list_jobs))
         .route(Permission::View, routes!(get_job))
         .route(Permission::RunBackups, routes!(cancel_job))
-        .route(Permission::RunBackups, routes!(retry_job))
+        .costly_route(Permission::RunBackups, routes!(retry_job))
 }
 
 /// Jobs, newest first. A filter that few jobs pass may give a short or empty page with a cursor.

@@ -8,8 +8,9 @@ use axum::response::{AppendHeaders, IntoResponse};
 use dilux_core::Error;
 use utoipa_axum::routes;
 
+use crate::addressing::Addressing;
 use crate::app::App;
-use crate::caller::Peer;
+use crate::envelope::OPEN_WARNING;
 use crate::input::Query;
 use crate::permission::Permission;
 use crate::problem::Answer;
@@ -24,13 +25,17 @@ pub(super) fn routes() -> Routes {
         .route(Permission::Public, routes!(finish))
 }
 
-/// The ways to sign in that a dashboard may offer.
+/// The ways to sign in that a dashboard may offer, or that nobody needs to.
 #[utoipa::path(
     get, path = "/api/auth/methods", tag = "access",
     responses((status = 200, body = SignInMethods))
 )]
 async fn list_methods(State(app): State<App>) -> Json<SignInMethods> {
-    Json(SignInMethods::new(app.issuer()))
+    if app.trusts_everybody() {
+        Json(SignInMethods::none(OPEN_WARNING))
+    } else {
+        Json(SignInMethods::new(app.issuer()))
+    }
 }
 
 /// Sends the browser to the identity provider.
@@ -53,11 +58,12 @@ async fn begin(
 )]
 async fn finish(
     State(app): State<App>,
-    Peer(address): Peer,
+    addressing: Addressing,
     headers: HeaderMap,
     Query(callback): Query<ProviderCallback>,
 ) -> Answer<impl IntoResponse> {
     let attempt = attempt_in(&headers);
+    let address = addressing.client();
     let ended = app.finish_provider_sign_in(callback.into(), attempt, address);
     let (session, path) = ended.await?;
     redirect(path.as_str(), vec![give(&session), take_back_attempt()])

@@ -22,10 +22,10 @@ use crate::wire::job::Job;
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::View, routes!(list_restores))
-        .route(Permission::ReadData, routes!(create_restore))
+        .costly_route(Permission::ReadData, routes!(create_restore))
         .route(Permission::View, routes!(get_restore))
-        .route(Permission::ReadData, routes!(restore_backup))
-        .route(Permission::RunBackups, routes!(verify_backup))
+        .costly_route(Permission::ReadData, routes!(restore_backup))
+        .costly_route(Permission::RunBackups, routes!(verify_backup))
 }
 
 /// Restores, newest first. A filter that few pass may give a short or empty page with a cursor.

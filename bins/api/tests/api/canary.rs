@@ -6,15 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::http::Method;
-use data_encoding::{BASE64, HEXLOWER};
+use dilux_testkit::canary::{CANARY, Searcher};
+use dilux_testkit::entra::{FakeEntra, TokenAnswer};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
 use crate::seeds::id;
+use crate::server::TOKEN;
 use crate::world::World;
-
-/// The mark. Each of its encodings differs from the plain text.
-const CANARY: &str = "cAnArY\"p@ss/w0rd+\u{20AC} 42";
 
 /// What the process has logged.
 #[derive(Debug, Clone, Default)]
@@ -47,39 +46,15 @@ fn capture() -> Log {
     .clone()
 }
 
-/// How the mark may be written.
-fn encodings() -> Vec<Vec<u8>> {
-    let plain = CANARY.as_bytes();
-    let json = Value::from(CANARY).to_string();
-    let percent: String = url::form_urlencoded::byte_serialize(plain).collect();
-    let debug = format!("{CANARY:?}");
-    vec![
-        plain.to_vec(),
-        json.trim_matches('"').as_bytes().to_vec(),
-        debug.trim_matches('"').as_bytes().to_vec(),
-        percent.into_bytes(),
-        BASE64.encode(plain).into_bytes(),
-        HEXLOWER.encode(plain).into_bytes(),
-        CANARY.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-    ]
-}
-
-#[track_caller]
-fn is_clean(place: &str, bytes: &[u8]) {
-    for needle in encodings() {
-        let found = bytes.windows(needle.len()).any(|window| window == needle);
-        assert!(!found, "the password stands in {place}");
-    }
-}
-
-fn look_through(folder: &Path) -> usize {
+fn look_through(searcher: &Searcher, folder: &Path) -> usize {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files += look_through(&path);
+            files += look_through(searcher, &path);
         } else {
-            is_clean(&path.display().to_string(), &std::fs::read(&path).unwrap());
+            let bytes = std::fs::read(&path).unwrap();
+            searcher.is_clean(&path.display().to_string(), &bytes);
             files += 1;
         }
     }
@@ -88,6 +63,7 @@ fn look_through(folder: &Path) -> usize {
 
 struct Visitor {
     world: World,
+    searcher: Searcher,
 }
 
 impl Visitor {
@@ -97,9 +73,10 @@ impl Visitor {
             .world
             .call_with(method.clone(), path, &[], Some(body))
             .await;
-        is_clean(&format!("the answer of {method} {path}"), &answer.bytes);
+        self.searcher
+            .is_clean(&format!("the answer of {method} {path}"), &answer.bytes);
         for (name, value) in &answer.headers {
-            is_clean(
+            self.searcher.is_clean(
                 &format!("the header {name} of {method} {path}"),
                 value.as_bytes(),
             );
@@ -173,6 +150,31 @@ async fn walk_the_good_paths(visitor: &Visitor) -> (String, String) {
     (engine_path, database_path)
 }
 
+/// The mark as the secret of an app, right and wrong, and a token that opens.
+async fn walk_the_paths_of_entra_id(visitor: &Visitor, entra: &FakeEntra) {
+    let app = json!({
+        "name": "e", "engine_type": "postgresql", "host": "six.postgres.database.azure.com",
+        "auth_method": "azure_ad", "username": "u", "tenant_id": "contoso.example",
+        "client_id": "app-1", "client_secret": CANARY,
+    });
+    let (status, answer) = visitor.post("/api/engines", &app).await;
+    assert_eq!(status, 201);
+    let path = format!("/api/engines/{}", id(&answer["engine"]));
+    let quoting = TokenAnswer::refusal(401, &format!("the secret {CANARY} is wrong"));
+    entra.answer_next([quoting]);
+    for is_right in [false, true] {
+        let (status, answer) = visitor.post(&format!("{path}/test"), &json!({})).await;
+        let outcome = (status, &answer["success"]);
+        assert_eq!(outcome, (200, &json!(is_right)), "{answer}");
+    }
+    let (status, _) = visitor.put(&path, &json!({"client_secret": CANARY})).await;
+    assert_eq!(status, 200);
+    let (status, _) = visitor.put(&path, &json!({"tenant_id": CANARY})).await;
+    assert_eq!(status, 422);
+    let (status, _) = visitor.post(&format!("{path}/discover"), &json!({})).await;
+    assert_eq!(status, 200);
+}
+
 /// The mark in fields where it does not belong, and in bodies that cannot be read.
 async fn walk_the_bad_paths(visitor: &Visitor, engine_path: &str, database_path: &str) {
     for field in [
@@ -215,7 +217,8 @@ async fn walk_the_bad_paths(visitor: &Visitor, engine_path: &str, database_path:
             .post_bytes("/api/engines", bytes.into_bytes())
             .await;
         assert_eq!(answer.status, 400);
-        is_clean("the answer to a malformed body", &answer.bytes);
+        let place = "the answer to a malformed body";
+        visitor.searcher.is_clean(place, &answer.bytes);
     }
 }
 
@@ -240,9 +243,12 @@ async fn walk_the_failing_paths(visitor: &Visitor, engine_path: &str, database_p
 #[tokio::test]
 async fn a_marked_password_is_found_nowhere_but_in_the_secret_store() {
     let log = capture();
+    let entra = FakeEntra::start(CANARY, TOKEN).await.unwrap();
     let visitor = Visitor {
-        world: World::new().await,
+        world: World::with_entra(&entra, &[]).await,
+        searcher: Searcher::default(),
     };
+    walk_the_paths_of_entra_id(&visitor, &entra).await;
     let (engine_path, database_path) = walk_the_good_paths(&visitor).await;
     walk_the_bad_paths(&visitor, &engine_path, &database_path).await;
     walk_the_failing_paths(&visitor, &engine_path, &database_path).await;
@@ -252,6 +258,8 @@ async fn a_marked_password_is_found_nowhere_but_in_the_secret_store() {
         "/api/jobs",
         "/api/backups",
         "/api/openapi.json",
+        "/api/audit/export?format=jsonl",
+        "/api/configuration/export",
         &engine_path,
         &database_path,
     ] {
@@ -260,16 +268,16 @@ async fn a_marked_password_is_found_nowhere_but_in_the_secret_store() {
     let logged = log.0.lock().unwrap().clone();
     let text = String::from_utf8_lossy(&logged);
     assert!(text.contains("answered"), "the log was captured");
-    is_clean("the log", &logged);
-    let files = look_through(visitor.world.directory());
+    visitor.searcher.is_clean("the log", &logged);
+    let files = look_through(&visitor.searcher, visitor.world.directory());
     assert!(files > 1, "the store has files");
     let secrets = visitor.world.installation.storage.secrets.clone();
     let mut names = secrets.list().await.unwrap();
     names.retain(|name| !name.as_str().starts_with("dilux-audit-"));
     assert_eq!(
         names.len(),
-        4,
-        "two engines and two databases keep a password: {names:?}"
+        5,
+        "three engines and two databases keep a secret: {names:?}"
     );
     for name in names {
         let kept = secrets.get(&name).await.unwrap().unwrap();

@@ -71,9 +71,12 @@ async fn a_database_is_registered_and_tested_by_a_connection_string() {
     let created = world.post("/api/databases", &flat).await.expect(201);
     assert_eq!(created["database"]["database_name"], json!("shop"));
     assert_parts(&created["database"]);
-    let path = format!("/api/databases/{}/test", id(&created["database"]));
-    let test = world.post(&path, &json!({})).await.expect(200);
+    let path = format!("/api/databases/{}", id(&created["database"]));
+    let test = world.post(&format!("{path}/test"), &json!({})).await;
+    let test = test.expect(200);
     assert_eq!(test["success"], json!(true), "{test}");
+    let backup = world.post(&format!("{path}/backup"), &json!({})).await;
+    backup.expect(202);
     let form = json!({"connection_string": URL});
     let test = world
         .post("/api/databases/test-connection", &form)

@@ -36,7 +36,7 @@ async fn a_connection_test_is_answered_well_or_badly_but_always_answered() {
 }
 
 #[tokio::test]
-async fn azure_identities_are_kept_and_said_to_be_unavailable() {
+async fn an_azure_identity_without_a_user_name_is_kept_and_said_to_lack_one() {
     let world = World::new().await;
     for (host, method) in [("one", "managed_identity"), ("two", "azure_ad")] {
         let body =
@@ -61,7 +61,7 @@ async fn azure_identities_are_kept_and_said_to_be_unavailable() {
             .await
             .expect(400);
         assert!(
-            answer["error"].as_str().unwrap().contains("not available"),
+            answer["error"].as_str().unwrap().contains("No username"),
             "{answer}"
         );
     }

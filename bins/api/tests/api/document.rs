@@ -92,6 +92,8 @@ const ROUTES: &[&str] = &[
     "GET /api/engines/{engine_id}/credentials",
     "PUT /api/engines/{engine_id}/credentials",
     "POST /api/engines/{engine_id}/apply-credentials",
+    "GET /api/configuration/export",
+    "POST /api/configuration/import",
     "GET /api/settings",
     "PUT /api/settings",
     "GET /api/components",
@@ -107,6 +109,7 @@ const ROUTES: &[&str] = &[
     "GET /api/alerts",
     "GET /api/alerts/{alert_id}",
     "POST /api/alerts/{alert_id}/acknowledge",
+    "GET /api/events",
     "GET /api/databases/{database_id}/backup-stats",
 ];
 

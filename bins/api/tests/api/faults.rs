@@ -101,6 +101,13 @@ impl TableStore for FaultyTables {
         Ok(page)
     }
 
+    async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {
+        self.faults.check_tables()?;
+        let version = self.inner.table_version(table).await?;
+        self.faults.note_read(0);
+        Ok(version)
+    }
+
     async fn write(
         &self,
         table: &TableName,

@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dilux_core::model::{DatabaseName, EngineType, Fingerprint, ServerIdentity};
+use dilux_core::model::{CredentialKind, DatabaseName, EngineType, Fingerprint, ServerIdentity};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 use dilux_drivers::{
-    DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, Tools,
+    DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, TlsMode, Tools,
 };
 
 /// The password that it accepts.
 pub(crate) const PASSWORD: &str = "open sesame";
+
+/// The token that it accepts; it begins as the mark that must be found nowhere.
+pub(crate) const TOKEN: &str = "cAnArY17.token.of.entra";
 
 /// The server.
 #[derive(Debug, Default)]
@@ -44,7 +47,10 @@ impl PlayedServer {
             let message = format!("nothing answers at '{}'", target.host);
             return Err(Failure::new(FailureKind::Unreachable, message));
         }
-        let is_right = password == PASSWORD;
+        let is_right = match target.credentials.kind {
+            CredentialKind::Password => password == PASSWORD,
+            CredentialKind::Token => password == TOKEN && target.tls == TlsMode::VerifyFull,
+        };
         let address = format!("{}:{}", target.host, target.port);
         self.visits.lock().unwrap().push((address, password));
         if is_right {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dilux_api::{BootstrapToken, Context, check_address, serve};
 use dilux_core::config::Settings;
@@ -16,10 +17,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 async fn installation(directory: &Path) -> Installation {
+    patient_installation(directory, 1).await
+}
+
+/// An installation whose services wait so many seconds for what is under way when they stop.
+async fn patient_installation(directory: &Path, grace: u32) -> Installation {
     let store = format!("file://{}", directory.display());
     let settings = Settings::read(&|name| match name {
         "STORAGE_CONNECTION_STRING" => Some(store.clone()),
-        "DILUX_SHUTDOWN_GRACE_SECONDS" => Some("1".to_owned()),
+        "DILUX_SHUTDOWN_GRACE_SECONDS" => Some(grace.to_string()),
         _ => None,
     });
     let installation = Installation::open(settings.unwrap(), Profile::Interactive).unwrap();
@@ -127,4 +133,40 @@ async fn the_service_answers_on_its_socket_until_it_is_stopped() {
     shutdown.cancel();
     service.await.unwrap().unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+}
+
+/// How long a service that does not stop is waited for before the test fails.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn streams_of_events_do_not_keep_the_service_from_stopping() {
+    let directory = TempDir::new().unwrap();
+    let context = context(patient_installation(directory.path(), 600).await);
+    let token_file = context.installation.settings.token_file.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let shutdown = CancellationToken::new();
+    let service = tokio::spawn(serve(context, listener, shutdown.clone()));
+    let health = "GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert!(exchange(port, health).await.starts_with("HTTP/1.1 200"));
+    let token = std::fs::read_to_string(token_file).unwrap();
+    let request = format!(
+        "GET /api/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        token.trim()
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    while !answer.contains("event: reset") {
+        let mut buffer = [0; 1024];
+        let length = stream.read(&mut buffer).await.unwrap();
+        assert!(length > 0, "{answer}");
+        answer.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+    }
+    shutdown.cancel();
+    let stopped = tokio::time::timeout(PATIENCE, service).await;
+    stopped.expect("the service stops").unwrap().unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream ends well: {rest}");
 }

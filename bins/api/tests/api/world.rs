@@ -1,12 +1,15 @@
 //! An API under test: the real router over the embedded store, a clock that tests move, ids that
 //! repeat, and a database server that is only played.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, Request, Response};
 use dilux_api::{BootstrapToken, Context, router};
 use dilux_core::clock::{ManualClock, SharedClock};
@@ -16,6 +19,7 @@ use dilux_core::random::{Random, SharedRandom};
 use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::storage::{self, Profile};
 use dilux_drivers::Drivers;
+use dilux_testkit::entra::FakeEntra;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -28,6 +32,13 @@ pub(crate) const TOKEN: &str = "token-of-the-test";
 
 /// The instant at which every test begins.
 pub(crate) const START: &str = "2026-01-31T12:00:00Z";
+
+/// Tests make more requests in an instant than anybody is answered in one.
+const NO_LIMITS: [(&str, &str); 3] = [
+    ("DILUX_REQUESTS_PER_MINUTE", "0"),
+    ("DILUX_ANONYMOUS_REQUESTS_PER_MINUTE", "0"),
+    ("DILUX_COSTLY_REQUESTS_PER_MINUTE", "0"),
+];
 
 /// Random bytes that are the same in each run: a counter, spread.
 #[derive(Debug, Default)]
@@ -126,15 +137,35 @@ impl World {
         Self::with(Arc::default(), drivers, &[]).await
     }
 
+    /// A world with more settings, whose tokens come from a played Entra ID.
+    pub(crate) async fn with_entra(entra: &FakeEntra, variables: &[(&str, &str)]) -> Self {
+        let server = Arc::new(PlayedServer::default());
+        let drivers = server.drivers();
+        let open = |installation: Installation| {
+            let tokens = installation.tokens.clone().over(entra.transport());
+            installation.with_tokens(tokens)
+        };
+        Self::opened((server, drivers), variables, &open).await
+    }
+
     async fn with(server: Arc<PlayedServer>, drivers: Drivers, variables: &[(&str, &str)]) -> Self {
+        Self::opened((server, drivers), variables, &|installation| installation).await
+    }
+
+    async fn opened(
+        (server, drivers): (Arc<PlayedServer>, Drivers),
+        variables: &[(&str, &str)],
+        open: &dyn Fn(Installation) -> Installation,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let store = format!("file://{}", directory.path().display());
         let settings = Settings::read(&|name| {
             if name == "STORAGE_CONNECTION_STRING" {
                 return Some(store.clone());
             }
-            let set = variables.iter().find(|(known, _)| *known == name);
-            set.map(|(_, value)| (*value).to_owned())
+            let all = variables.iter().chain(&NO_LIMITS);
+            let mut set = all.filter(|(known, _)| *known == name);
+            set.next().map(|(_, value)| (*value).to_owned())
         })
         .unwrap();
         let clock = Arc::new(ManualClock::new(START.parse().unwrap()));
@@ -144,7 +175,12 @@ impl World {
         let mut stores = storage::open(&settings, Profile::Interactive, &shared, &random).unwrap();
         stores.tables = Arc::new(FaultyTables::new(stores.tables, faults.clone()));
         stores.secrets = Arc::new(FaultySecrets::new(stores.secrets, faults.clone()));
-        let installation = Installation::new(Arc::new(settings), stores, shared, random);
+        let installation = open(Installation::new(
+            Arc::new(settings),
+            stores,
+            shared,
+            random,
+        ));
         installation.prepare().await.unwrap();
         let context = Context::new(installation.clone(), Arc::new(drivers));
         let token = BootstrapToken::of(&SecretValue::new(TOKEN));
@@ -170,17 +206,29 @@ impl World {
         names.iter().filter(is_password).count()
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is. Of an answer that has no end only the head is read.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        let (parts, body) = self.open(request).await.into_parts();
+        let is_endless = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind == "text/event-stream");
+        let bytes = if is_endless {
+            Vec::new()
+        } else {
+            to_bytes(body, usize::MAX).await.unwrap().to_vec()
+        };
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             bytes,
         }
+    }
+
+    /// Sends a request as it is; the body of the answer is still to be read.
+    pub(crate) async fn open(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Sends a request with the bootstrap token and these headers.
@@ -219,15 +267,23 @@ impl World {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost:7071");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        self.send(request.body(body).unwrap()).await
+        let own = [("host", "localhost:7071")];
+        let request = request(method, path, &[&own, headers].concat(), body);
+        self.send(request).await
+    }
+
+    /// Sends a request with nothing but these headers over a connection from `peer`.
+    pub(crate) async fn call_from(
+        &self,
+        peer: &str,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request = request(method, path, headers, body);
+        let peer = SocketAddr::new(peer.parse().unwrap(), 50_000);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.send(request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -261,4 +317,18 @@ impl World {
             .body(Body::from(bytes));
         self.send(request.unwrap()).await
     }
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    request.body(body).unwrap()
 }

@@ -52,7 +52,8 @@ impl Application {
     /// Who follows a policy. A database whose engine is gone counts by its own choice.
     pub(super) async fn usage_of(&self, id: &PolicyId) -> Result<Usage> {
         let engines = self.engines_by_id().await?;
-        let databases = self.installation.repositories.databases.list().await?.items;
+        let databases = self.registered().await?;
+        let databases = databases.items.iter().map(|row| &row.value);
         let follows =
             |database: &dilux_core::model::Database| match engines.get(&database.engine_id) {
                 Some(engine) => effective_policy(database, engine) == id.as_str(),
@@ -60,9 +61,8 @@ impl Application {
             };
         let mut usage = Usage {
             databases: databases
-                .into_iter()
-                .filter(|database| follows(&database.value))
-                .map(|database| database.value.label)
+                .filter(|database| follows(database))
+                .map(|database| database.label.clone())
                 .collect(),
             engines: engines
                 .values()
