@@ -149,7 +149,7 @@ TEXT
     stream_table
 }
 
-# Writes the report to $1. The section of scripts/bench-scale stays.
+# Writes the report to $1. The sections of scripts/bench-scale and scripts/bench-api stay.
 write_report() {
     {
         report_text
