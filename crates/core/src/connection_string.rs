@@ -52,7 +52,7 @@ impl ConnectionString {
     /// Reads one. An error names keys, and no value.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let text = text.trim();
-        if text.contains("://") {
+        if is_url(text) {
             return Self::from_url(text);
         }
         let mut found = Self::default();
@@ -155,6 +155,12 @@ impl ConnectionString {
         }
         Ok(put(&mut self.host, host.trim().parse()?))
     }
+}
+
+/// Whether it begins with a scheme: a password may hold `://` as well.
+fn is_url(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.contains(['=', ';', '"', '\'']))
 }
 
 /// What a key says, however it is written.

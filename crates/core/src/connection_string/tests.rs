@@ -45,6 +45,8 @@ fn passwords_may_hold_anything() {
         ("Server=h;Password='a;b\"c''d'", "a;b\"c'd"),
         ("Server=h;Password=a=b==", "a=b=="),
         ("Server=h;Password= a b ;", "a b"),
+        ("Server=h;Password=a://b@c", "a://b@c"),
+        ("Password='x://';Server=h", "x://"),
         ("mysql://u:a%3Ab%40c%2F%25%C3%BC@h", "a:b@c/%\u{fc}"),
         ("mysql://u:a'b%22c@h", "a'b\"c"),
     ] {
