@@ -7,7 +7,8 @@ mod import;
 use std::collections::BTreeMap;
 
 use dilux_core::model::{
-    self, AuthMethod, CredentialSource, MaxJobs, PolicyId, PolicySource, RpoMinutes, Tier, UserName,
+    self, AuthMethod, ClientId, CredentialSource, EntraIdentity, MaxJobs, PolicyId, PolicySource,
+    RpoMinutes, TenantId, Tier, UserName,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -108,6 +109,10 @@ pub(crate) struct ConfiguredEngine {
     auth_method: Option<String>,
     /// Account.
     username: Option<String>,
+    /// Tenant of the app that signs in.
+    tenant_id: Option<String>,
+    /// The app, or the user-assigned identity, that signs in.
+    client_id: Option<String>,
     /// Policy that its databases may inherit.
     policy_id: Option<String>,
     /// How many jobs it bears at once.
@@ -131,6 +136,10 @@ pub(crate) struct ConfiguredDatabase {
     auth_method: Option<String>,
     /// Its own account.
     username: Option<String>,
+    /// Tenant of its own app.
+    tenant_id: Option<String>,
+    /// Its own app, or user-assigned identity.
+    client_id: Option<String>,
     /// Whether it follows its engine's policy.
     use_engine_policy: bool,
     /// Its own policy.
@@ -205,6 +214,8 @@ impl From<&model::Engine> for ConfiguredEngine {
             port: engine.port.get(),
             auth_method: engine.auth_method.map(|method| method.to_string()),
             username: engine.username.as_ref().map(UserName::to_string),
+            tenant_id: engine.identity.tenant_id.as_ref().map(TenantId::to_string),
+            client_id: engine.identity.client_id.as_ref().map(ClientId::to_string),
             policy_id: engine.policy_id.as_ref().map(PolicyId::to_string),
             max_jobs: engine.max_jobs.map(MaxJobs::get),
         }
@@ -213,13 +224,15 @@ impl From<&model::Engine> for ConfiguredEngine {
 
 impl From<&model::Database> for ConfiguredDatabase {
     fn from(database: &model::Database) -> Self {
-        let (auth_method, username) = match &database.credentials {
-            CredentialSource::Engine => (None, None),
+        let nobody = EntraIdentity::default();
+        let (auth_method, username, identity) = match &database.credentials {
+            CredentialSource::Engine => (None, None, &nobody),
             CredentialSource::Own {
                 auth_method,
                 username,
+                identity,
                 ..
-            } => (Some(*auth_method), username.as_ref()),
+            } => (Some(*auth_method), username.as_ref(), identity),
         };
         let own_policy = match &database.policy {
             PolicySource::Engine => None,
@@ -233,6 +246,8 @@ impl From<&model::Database> for ConfiguredDatabase {
             use_engine_credentials: auth_method.is_none(),
             auth_method: auth_method.map(AuthMethod::as_str).map(str::to_owned),
             username: username.map(UserName::to_string),
+            tenant_id: identity.tenant_id.as_ref().map(TenantId::to_string),
+            client_id: identity.client_id.as_ref().map(ClientId::to_string),
             use_engine_policy: own_policy.is_none(),
             policy_id: own_policy,
             enabled: database.enabled,

@@ -91,6 +91,39 @@ impl SignInPatch {
     }
 }
 
+/// What a document says of the identity at Entra ID.
+#[derive(Debug, Clone)]
+pub(crate) struct IdentityPatch {
+    /// Tenant of the app.
+    pub(crate) tenant_id: Patch<TenantId>,
+    /// The app, or the user-assigned identity.
+    pub(crate) client_id: Patch<ClientId>,
+}
+
+impl IdentityPatch {
+    /// Reads `tenant_id` and `client_id`.
+    pub(crate) fn read(fields: &Fields<'_>) -> Self {
+        Self {
+            tenant_id: fields.patch("tenant_id"),
+            client_id: fields.patch("client_id"),
+        }
+    }
+
+    /// Whether it names anybody.
+    pub(crate) fn names_somebody(&self) -> bool {
+        matches!(self.tenant_id, Patch::Set(_)) || matches!(self.client_id, Patch::Set(_))
+    }
+
+    /// `present` with this change; what belongs to another method is forgotten.
+    pub(crate) fn over(&self, present: EntraIdentity, is_same_method: bool) -> EntraIdentity {
+        let present = Some(present).filter(|_| is_same_method).unwrap_or_default();
+        EntraIdentity {
+            tenant_id: self.tenant_id.clone().over(present.tenant_id),
+            client_id: self.client_id.clone().over(present.client_id),
+        }
+    }
+}
+
 /// What a change says of the identity at Entra ID and of secrets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IdentityChange<'a> {
@@ -145,10 +178,8 @@ impl<'a> IdentityChange<'a> {
                 present.identity.client_id.as_ref(),
             ),
         };
-        let is_same_kind = kind(present.method) == kind(method);
-        let is_same_app = method != Some(AuthMethod::AzureAd) || identity == own;
-        let secret = present.secret.clone();
-        let secret = secret.filter(|_| is_same_kind && is_same_app);
+        let keeps = keeps_secret((present.method, &present.identity), (method, &identity));
+        let secret = present.secret.clone().filter(|_| keeps);
         let sent = Sent {
             password: self.password.is_some(),
             client_secret: self.client_secret.is_some(),
@@ -180,14 +211,32 @@ fn changed<T: Clone + PartialEq>(
     }
 }
 
-/// Whether a method signs in without a password of the account.
-pub(crate) fn uses_no_password(method: Option<AuthMethod>) -> bool {
-    kind(method) != Some(SecretKind::Password)
+/// Whether signing in takes a secret: the password of an account, or that of an app.
+pub(crate) fn needs_secret(method: Option<AuthMethod>, identity: &EntraIdentity) -> bool {
+    match kind(method) {
+        Some(SecretKind::Password) => true,
+        Some(SecretKind::ClientSecret) => *identity != EntraIdentity::default(),
+        None => false,
+    }
 }
 
-/// Whether what one method keeps is what the other keeps.
-pub(crate) fn keeps_the_same(one: Option<AuthMethod>, other: Option<AuthMethod>) -> bool {
-    kind(one) == kind(other)
+/// Whether a secret stays what it is: of the kind that the method keeps, and of the same app.
+pub(crate) fn keeps_secret(
+    (before, its): (Option<AuthMethod>, &EntraIdentity),
+    (after, new): (Option<AuthMethod>, &EntraIdentity),
+) -> bool {
+    kind(before) == kind(after) && (after != Some(AuthMethod::AzureAd) || its == new)
+}
+
+/// What of an identity does not fit `method`, where its secret may come later.
+pub(crate) fn identity_problems(
+    method: Option<AuthMethod>,
+    identity: &EntraIdentity,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let problems = Sent::default().problems(method, identity, false);
+    problems
+        .into_iter()
+        .filter(|(field, _)| *field != "client_secret")
 }
 
 /// What a method keeps; the Python product's rows may name none beside a password.
@@ -196,7 +245,7 @@ fn kind(method: Option<AuthMethod>) -> Option<SecretKind> {
 }
 
 /// Which secrets were sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Sent {
     password: bool,
     client_secret: bool,

@@ -7,6 +7,7 @@ mod audit;
 mod backups;
 mod canary;
 mod configuration;
+mod configuration_identities;
 mod configuration_refused;
 mod connection_strings;
 mod connections;

@@ -11,7 +11,7 @@ use super::plan::{ImportKind, PlannedItem, Planner, Rewrite, Write};
 use crate::app::databases::{differing, dropped_secret};
 use crate::wire::configuration::DatabaseEntry;
 use crate::wire::database::PolicyChoice;
-use crate::wire::sign_in::{keeps_the_same, uses_no_password};
+use crate::wire::sign_in::{identity_problems, keeps_secret, needs_secret};
 
 impl Planner<'_> {
     /// Plans the databases, after the engines.
@@ -117,6 +117,16 @@ impl Planner<'_> {
         database.label = entry.name.clone();
         database.database_name = entry.database_name.clone();
         database.credentials = credentials(entry, &database.credentials);
+        if let CredentialSource::Own {
+            auth_method,
+            identity,
+            ..
+        } = &database.credentials
+        {
+            for (field, reason) in identity_problems(Some(*auth_method), identity) {
+                item.refuse(field, reason);
+            }
+        }
         database.policy = self.policy_source(item, before, entry);
         database.enabled = entry.enabled.unwrap_or(database.enabled);
         database.rpo_minutes = entry.rpo_minutes.clone().over(database.rpo_minutes);
@@ -128,7 +138,7 @@ impl Planner<'_> {
         if before.is_some_and(|before| dropped_secret(before, &database).is_some()) {
             item.refuse(
                 "use_engine_credentials",
-                "or another way to sign in would delete the password that is kept here; change it \
+                "or another way to sign in would delete the secret that is kept here; change it \
                  by PUT /api/databases/{id} first",
             );
         }
@@ -195,28 +205,26 @@ fn credentials(entry: &DatabaseEntry, present: &CredentialSource) -> CredentialS
         } => (auth_method, username, identity, secret),
     };
     let auth_method = entry.auth_method.unwrap_or(method);
-    let is_same = auth_method == method;
+    let named = entry.identity.over(identity.clone(), auth_method == method);
+    let keeps = keeps_secret((Some(method), &identity), (Some(auth_method), &named));
     CredentialSource::Own {
         auth_method,
         username: entry.username.clone().or(username),
-        identity: if is_same {
-            identity
-        } else {
-            EntraIdentity::default()
-        },
-        secret: secret.filter(|_| keeps_the_same(Some(method), Some(auth_method))),
+        identity: named,
+        secret: secret.filter(|_| keeps),
     }
 }
 
 /// Whether a database cannot sign in for want of a password.
 fn needs_password(database: &Database, engine: &Engine) -> bool {
-    let (method, secret) = match &database.credentials {
-        CredentialSource::Engine => (engine.auth_method, &engine.secret),
+    let (method, identity, secret) = match &database.credentials {
+        CredentialSource::Engine => (engine.auth_method, &engine.identity, &engine.secret),
         CredentialSource::Own {
             auth_method,
+            identity,
             secret,
             ..
-        } => (Some(*auth_method), secret),
+        } => (Some(*auth_method), identity, secret),
     };
-    secret.is_none() && !uses_no_password(method)
+    secret.is_none() && needs_secret(method, identity)
 }

@@ -1,18 +1,18 @@
 //! Engines of an import. They are found by id, else by address, and come without passwords.
 
 use dilux_core::Error;
-use dilux_core::model::Engine;
+use dilux_core::model::{Engine, EntraIdentity};
 use dilux_core::repository::Versioned;
 
 use super::plan::{ImportKind, PlannedItem, Planner, Rewrite, Write};
 use crate::app::engines::{EngineAddress, is_discoverable};
 use crate::input::Patch;
 use crate::wire::configuration::EngineEntry;
-use crate::wire::sign_in::{keeps_the_same, uses_no_password};
+use crate::wire::sign_in::{identity_problems, keeps_secret, needs_secret};
 
-/// What to do where a password stands in the way.
-const KEEPS_PASSWORD: &str = "would delete the password that is kept here; change it by PUT \
-                              /api/engines/{id} first";
+/// What to do where a kept secret stands in the way.
+const KEEPS_SECRET: &str = "would delete the secret that is kept here; change it by PUT \
+                            /api/engines/{id} first";
 
 impl Planner<'_> {
     /// Plans the engines, after the policies.
@@ -50,7 +50,8 @@ impl Planner<'_> {
             }
         }
         let after = self.engine_after(&mut item, before, entry);
-        item.needs_password = after.secret.is_none() && !uses_no_password(after.auth_method);
+        item.needs_password =
+            after.secret.is_none() && needs_secret(after.auth_method, &after.identity);
         self.engines.insert(entry.id.clone(), after.clone());
         let fields = before.map_or_else(Vec::new, |before| differing(before, &after));
         let before = found.map(|row| (row.value, row.version));
@@ -99,13 +100,7 @@ impl Planner<'_> {
                 here
             }
         };
-        let method = before.and_then(|engine| engine.auth_method);
-        if engine.auth_method != method {
-            engine.identity = dilux_core::model::EntraIdentity::default();
-        }
-        if engine.secret.is_some() && !keeps_the_same(method, engine.auth_method) {
-            item.refuse("auth_method", KEEPS_PASSWORD);
-        }
+        identify(item, &mut engine, entry, before);
         engine.discovery_enabled = is_discoverable(&engine);
         engine.updated_at = self.now;
         engine
@@ -120,7 +115,7 @@ impl Planner<'_> {
             port: entry.port,
             auth_method: None,
             username: None,
-            identity: dilux_core::model::EntraIdentity::default(),
+            identity: EntraIdentity::default(),
             secret: None,
             policy_id: None,
             max_jobs: None,
@@ -133,12 +128,45 @@ impl Planner<'_> {
     }
 }
 
+/// Says who signs in, and refuses what would part a kept secret from its owner.
+fn identify(
+    item: &mut PlannedItem,
+    engine: &mut Engine,
+    entry: &EngineEntry,
+    before: Option<&Engine>,
+) {
+    let method = before.and_then(|engine| engine.auth_method);
+    let present = engine.identity.clone();
+    let is_same_method = engine.auth_method == method;
+    engine.identity = entry.identity.over(present.clone(), is_same_method);
+    for (field, reason) in identity_problems(engine.auth_method, &engine.identity) {
+        item.refuse(field, reason);
+    }
+    let after = (engine.auth_method, &engine.identity);
+    if engine.secret.is_some() && !keeps_secret((method, &present), after) {
+        let field = if is_same_method {
+            "client_id"
+        } else {
+            "auth_method"
+        };
+        item.refuse(field, KEEPS_SECRET);
+    }
+}
+
 /// Names of the fields that differ.
 pub(super) fn differing(before: &Engine, after: &Engine) -> Vec<String> {
     [
         ("name", before.name != after.name),
         ("auth_method", before.auth_method != after.auth_method),
         ("username", before.username != after.username),
+        (
+            "tenant_id",
+            before.identity.tenant_id != after.identity.tenant_id,
+        ),
+        (
+            "client_id",
+            before.identity.client_id != after.identity.client_id,
+        ),
         ("policy_id", before.policy_id != after.policy_id),
         ("max_jobs", before.max_jobs != after.max_jobs),
     ]

@@ -14,9 +14,10 @@ use crate::input::{Fields, Filters, FromFields, FromQuery, Patch, Tags};
 use crate::wire::database::{CompressionChoice, PolicyChoice, policy_source};
 use crate::wire::policy::PolicySettings;
 use crate::wire::settings::SettingsChange;
+use crate::wire::sign_in::IdentityPatch;
 
 /// What secrets are called where they may be sent.
-const SECRETS: [&str; 2] = ["password", "connection_string"];
+const SECRETS: [&str; 3] = ["password", "client_secret", "connection_string"];
 
 /// A configuration to be imported. Lists that are absent are empty.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub(crate) struct EngineEntry {
     pub(crate) auth_method: Option<AuthMethod>,
     /// Account; `None` leaves it as it is.
     pub(crate) username: Option<UserName>,
+    /// Who signs in at Entra ID.
+    pub(crate) identity: IdentityPatch,
     /// Policy that its databases may inherit.
     pub(crate) policy_id: Patch<PolicyId>,
     /// How many jobs it bears at once.
@@ -84,6 +87,8 @@ pub(crate) struct DatabaseEntry {
     pub(crate) auth_method: Option<AuthMethod>,
     /// Its own account; `None` leaves it as it is.
     pub(crate) username: Option<UserName>,
+    /// Who signs in at Entra ID of its own.
+    pub(crate) identity: IdentityPatch,
     /// Which policy it follows.
     pub(crate) policy: PolicyChoice,
     /// Whether the scheduler backs it up.
@@ -169,6 +174,7 @@ impl FromFields for EngineEntry {
         let engine_type: Option<EngineType> = fields.required("engine_type");
         let (host, port) = (fields.required("host"), fields.optional("port"));
         let (auth_method, username) = read_sign_in(fields);
+        let identity = IdentityPatch::read(fields);
         let (policy_id, max_jobs) = (fields.patch("policy_id"), fields.patch("max_jobs"));
         let engine_type = engine_type?;
         Some(Self {
@@ -179,6 +185,7 @@ impl FromFields for EngineEntry {
             port: port.unwrap_or(engine_type.default_port()),
             auth_method,
             username,
+            identity,
             policy_id,
             max_jobs,
         })
@@ -190,7 +197,8 @@ impl FromFields for DatabaseEntry {
         let (id, engine_id) = (fields.required("id"), fields.required("engine_id"));
         let (name, database_name) = (fields.required("name"), fields.required("database_name"));
         let (auth_method, username) = read_sign_in(fields);
-        let has_own = auth_method.is_some() || username.is_some();
+        let identity = IdentityPatch::read(fields);
+        let has_own = auth_method.is_some() || username.is_some() || identity.names_somebody();
         let uses_engine = fields
             .optional("use_engine_credentials")
             .unwrap_or(!has_own);
@@ -210,6 +218,7 @@ impl FromFields for DatabaseEntry {
             use_engine_credentials: uses_engine,
             auth_method,
             username,
+            identity,
             policy,
             enabled,
             rpo_minutes,
