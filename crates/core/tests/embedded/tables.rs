@@ -182,15 +182,41 @@ async fn store_of_the_first_layout_is_brought_to_this_one_with_its_rows() {
     let (store, _) = open_now(directory.path());
     store.create_table(&table()).await.unwrap();
     fill(&store, (0..3).map(row)).await;
+    let rows: Vec<Entity> = (0..3).map(row).collect();
     drop(store);
-    let first_layout = "ALTER TABLE tables DROP COLUMN version; PRAGMA user_version = 1;";
+    let first_layout = "
+        ALTER TABLE tables DROP COLUMN version;
+        ALTER TABLE entities RENAME TO rows;
+        CREATE TABLE entities (
+            table_id INTEGER NOT NULL,
+            partition_key TEXT NOT NULL,
+            row_key TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            properties TEXT NOT NULL,
+            PRIMARY KEY (table_id, partition_key, row_key)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO entities SELECT * FROM rows;
+        DROP TABLE rows;
+        PRAGMA user_version = 1;";
     sqlite(directory.path())
         .execute_batch(first_layout)
         .unwrap();
     for _ in 0..2 {
         let (store, _) = open_now(directory.path());
-        let rows = store.query(&table(), &Query::default(), None).await;
-        assert_eq!(rows.unwrap().entities.len(), 3);
+        let found = store.query(&table(), &Query::default(), None).await;
+        let found: Vec<Entity> = found
+            .unwrap()
+            .entities
+            .into_iter()
+            .map(|it| it.entity)
+            .collect();
+        assert_eq!(found, rows);
+        let tables =
+            "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'entities%' AND type = 'table'";
+        let tables: i64 = sqlite(directory.path())
+            .query_row(tables, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 1);
         let before = store.table_version(&table()).await.unwrap();
         let write = TableOperation::Replace(row(1), Condition::Exists);
         store.write(&table(), write).await.unwrap();

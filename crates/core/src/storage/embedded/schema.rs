@@ -20,15 +20,6 @@ CREATE TABLE tables (
     name TEXT NOT NULL UNIQUE,
     version INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE TABLE entities (
-    table_id INTEGER NOT NULL,
-    partition_key TEXT NOT NULL,
-    row_key TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    properties TEXT NOT NULL,
-    PRIMARY KEY (table_id, partition_key, row_key)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE queues (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE messages (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -85,8 +76,27 @@ CREATE TABLE key_check (
 ) STRICT;
 ";
 
-/// Tables have versions since layout 2.
-const FROM_1: &str = "ALTER TABLE tables ADD COLUMN version INTEGER NOT NULL DEFAULT 0";
+/// With the rows beside the index of their keys: within it, a row of more than a quarter of a page
+/// takes a whole page more.
+const ENTITIES: &str = "
+CREATE TABLE entities (
+    table_id INTEGER NOT NULL,
+    partition_key TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    properties TEXT NOT NULL,
+    PRIMARY KEY (table_id, partition_key, row_key)
+) STRICT;
+";
+
+/// Since layout 2 tables have versions, and rows stand beside the index of their keys.
+const FROM_1: [&str; 3] = [
+    "ALTER TABLE tables ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE entities RENAME TO entities_of_layout_1;",
+    ENTITIES,
+    "INSERT INTO entities SELECT * FROM entities_of_layout_1;
+     DROP TABLE entities_of_layout_1;",
+];
 
 /// Brings the file to this version's layout; refuses a newer one.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
@@ -96,10 +106,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
         VERSION => {}
         0 => {
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(ENTITIES)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         1 => {
-            transaction.execute_batch(FROM_1)?;
+            transaction.execute_batch(&FROM_1.concat())?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         newer => {

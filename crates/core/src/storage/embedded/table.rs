@@ -163,8 +163,9 @@ fn load(connection: &Connection, table: i64, key: &EntityKey) -> Result<Option<R
 fn store(tx: &Transaction<'_>, table: i64, entity: &Entity, now: i64) -> Result<ETag, Fault> {
     let version = tick(tx, now)?;
     let mut statement = tx.prepare_cached(
-        "INSERT OR REPLACE INTO entities
-         (table_id, partition_key, row_key, version, properties) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO entities
+         (table_id, partition_key, row_key, version, properties) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET version = excluded.version, properties = excluded.properties",
     )?;
     let properties = codec::encode(&entity.properties)?;
     let EntityKey { partition, row } = &entity.key;
