@@ -54,7 +54,7 @@ impl Holdings {
             lines.push(line);
             true
         };
-        backups.walk(None, visit).await?;
+        backups.walk(None, usize::MAX, visit).await?;
         Ok(Self {
             manifests,
             data,

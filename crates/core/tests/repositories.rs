@@ -282,7 +282,7 @@ async fn history_is_newest_first_across_days_and_its_pages_join_without_gap_or_o
         let mut last = None;
         let mut taken = 0;
         backups
-            .walk(from.as_ref(), |found, cursor| {
+            .walk(from.as_ref(), 8, |found, cursor| {
                 seen.push(found);
                 last = Some(cursor);
                 taken += 1;
@@ -304,11 +304,33 @@ async fn history_is_newest_first_across_days_and_its_pages_join_without_gap_or_o
         backup("db-1", total - 1),
         "sizes above 32 bits survive"
     );
-    let newest = backups
-        .newest_of(&"db-1".parse().unwrap(), 3)
-        .await
-        .unwrap();
+    let database = "db-1".parse().unwrap();
+    let newest = backups.newest_of(&database, 3).await.unwrap();
     assert_eq!(newest, seen[..3]);
+    for number in [1, 2, 7, 50, seen.len()] {
+        let behind = &seen[number..];
+        let of_all = backups.nth(None, number).await.unwrap().unwrap();
+        let mut found = Vec::new();
+        let take = |it, _| {
+            found.push(it);
+            true
+        };
+        backups.walk(Some(&of_all), 1, take).await.unwrap();
+        assert_eq!(found, behind, "{number}");
+        let of_one = backups.nth(Some(&database), number).await.unwrap().unwrap();
+        let mut found = Vec::new();
+        let take = |it, _| {
+            found.push(it);
+            true
+        };
+        let walk = backups.walk_database(&database, Some(&of_one), 1, take);
+        walk.await.unwrap();
+        assert_eq!(found, behind, "{number}");
+    }
+    for database in [None, Some(&database)] {
+        let none = backups.nth(database, seen.len() + 1).await.unwrap();
+        assert_eq!(none, None);
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ use crate::wire::backup::{BackupQuery, describe};
 /// Largest manifest that is read.
 const MANIFEST_LIMIT: u64 = 1024 * 1024;
 
+/// Backups that are looked at first where a filter picks some of them.
+const FILTERED: usize = 200;
+
 /// Where a page starts.
 #[derive(Debug, Clone)]
 pub(crate) enum Paging {
@@ -119,6 +122,22 @@ impl Gathering {
         }
     }
 
+    /// Gives how many to skip, and skips none.
+    fn forgo_skipping(&mut self) -> usize {
+        std::mem::take(&mut self.skip)
+    }
+
+    /// How many backups a walk will see, as far as that can be known.
+    fn expected(&self, query: &BackupQuery) -> usize {
+        if self.counts_all || self.skip > 0 {
+            usize::MAX
+        } else if query.has_other_filters() {
+            FILTERED
+        } else {
+            self.room + 1
+        }
+    }
+
     /// Takes a backup that passed; whether to go on.
     fn take(&mut self, backup: Backup, cursor: Cursor) -> bool {
         self.matched += 1;
@@ -132,9 +151,9 @@ impl Gathering {
 }
 
 impl Application {
-    /// The backups that match `query`, newest first. A page by number walks all that lie before it,
-    /// and counts all that match when it filters by more than the database: then it costs as much as
-    /// the history is long. A page by cursor costs what it shows.
+    /// The backups that match `query`, newest first. A page by number passes over the keys of those
+    /// before it. Where it filters by more than the database it reads and counts all that match, and
+    /// costs as much as the history is long. A page by cursor costs what it shows.
     pub(crate) async fn list_backups(&self, query: &BackupQuery) -> Result<BackupPage> {
         let databases = match &query.engine_id {
             None => None,
@@ -151,7 +170,15 @@ impl Application {
         };
         let counted = self.count_backups(query).await?;
         let mut gathering = Gathering::new(query, counted.is_some());
-        self.walk(&sieve, &mut gathering).await?;
+        match (&query.page, counted) {
+            (Paging::After(cursor), _) => self.walk(&sieve, &mut gathering, Some(cursor)).await?,
+            (Paging::Page(number), Some(_)) if *number > 1 => {
+                if let Some(last) = self.last_before(query, gathering.forgo_skipping()).await? {
+                    self.walk(&sieve, &mut gathering, Some(&last)).await?;
+                }
+            }
+            (Paging::Page(_), _) => self.walk(&sieve, &mut gathering, None).await?,
+        }
         let next = gathering
             .has_more
             .then(|| gathering.found.last().map(|(_, cursor)| cursor.clone()));
@@ -182,11 +209,24 @@ impl Application {
         Ok(usize::try_from(lines).ok())
     }
 
-    async fn walk(&self, sieve: &Sieve<'_>, gathering: &mut Gathering) -> Result<()> {
-        let from = match &sieve.query.page {
-            Paging::Page(_) => None,
-            Paging::After(cursor) => Some(cursor),
+    /// The `skipped`th newest backup, of a database where one is asked for.
+    async fn last_before(&self, query: &BackupQuery, skipped: usize) -> Result<Option<Cursor>> {
+        let database = match query.database_id.as_deref().map(str::parse).transpose() {
+            Ok(database) => database,
+            // A text that cannot be an id names no database.
+            Err(_) => return Ok(None),
         };
+        let backups = &self.installation.repositories.backups;
+        Ok(backups.nth(database.as_ref(), skipped).await?)
+    }
+
+    async fn walk(
+        &self,
+        sieve: &Sieve<'_>,
+        gathering: &mut Gathering,
+        from: Option<&Cursor>,
+    ) -> Result<()> {
+        let expected = gathering.expected(sieve.query);
         let visit = |backup: Backup, cursor: Cursor| {
             if sieve.is_past(&backup) {
                 false
@@ -198,11 +238,11 @@ impl Application {
         };
         let backups = &self.installation.repositories.backups;
         match &sieve.query.database_id {
-            None => backups.walk(from, visit).await?,
+            None => backups.walk(from, expected, visit).await?,
             // A text that cannot be an id names no database.
             Some(id) => {
                 if let Ok(id) = id.parse() {
-                    backups.walk_database(&id, from, visit).await?;
+                    backups.walk_database(&id, from, expected, visit).await?;
                 }
             }
         }

@@ -156,7 +156,9 @@ impl Application {
                 found.is_none()
             };
             let backups = &self.installation.repositories.backups;
-            backups.walk_database(&database, None, visit).await?;
+            backups
+                .walk_database(&database, None, usize::MAX, visit)
+                .await?;
         }
         Ok(found)
     }

@@ -20,6 +20,9 @@ use crate::timer::{Timer, TimerState};
 /// How long a job may be due without a worker before it is stuck.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
+/// Backups of that time that are read at first.
+const AT_FIRST: usize = 200;
+
 /// How far back backups are counted.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -156,7 +159,7 @@ impl Look<'_> {
             }
             true
         };
-        history.walk(None, count).await?;
+        history.walk(None, AT_FIRST, count).await?;
         self.facts.backups = counts;
         Ok(())
     }

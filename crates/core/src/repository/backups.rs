@@ -171,15 +171,16 @@ impl BackupRepository {
             .transpose()
     }
 
-    /// Walks the history newest first from after `from`, until `visit` answers `false`. Damaged
-    /// rows are logged and passed over.
+    /// Walks the history newest first from after `from`, until `visit` answers `false`, which is
+    /// expected after about `expected` of them. Damaged rows are logged and passed over.
     pub async fn walk(
         &self,
         from: Option<&Cursor>,
+        expected: usize,
         mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
         self.history
-            .walk(from, None, |row, cursor| match decode::<Backup>(&row) {
+            .walk(from, expected, |row, cursor| match decode::<Backup>(&row) {
                 Ok(backup) => visit(backup.value, cursor),
                 Err(error) => {
                     tracing::warn!(%error, "history row cannot be decoded");
@@ -189,12 +190,41 @@ impl BackupRepository {
             .await
     }
 
+    /// Where the `number`th newest line is, from 1, of one database or of all; `None` when there are
+    /// fewer. Reads keys only, so damaged rows count. A cursor of one database is good for
+    /// [`Self::walk_database`] alone.
+    pub async fn nth(
+        &self,
+        database: Option<&DatabaseId>,
+        number: usize,
+    ) -> StorageResult<Option<Cursor>> {
+        let Some(database) = database else {
+            return self.history.nth(number).await;
+        };
+        let query = Query {
+            filter: Some(lines_of(database)),
+            select: Some(Vec::new()),
+            top: Rows::first_page(number),
+        };
+        let mut rows = Rows::new(&*self.tables, &self.index, query);
+        let mut left = number;
+        while let Some(row) = rows.next().await? {
+            left = left.saturating_sub(1);
+            if left == 0 {
+                return Ok(Some(Cursor::at_row(&row.entity.key.row)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Walks the history of one database newest first from after `from`, until `visit` answers
-    /// `false`. Cursors are those of [`Self::walk`]. Damaged rows are logged and passed over.
+    /// `false`, which is expected after about `expected` of them. Cursors are those of
+    /// [`Self::walk`]. Damaged rows are logged and passed over.
     pub async fn walk_database(
         &self,
         database: &DatabaseId,
         from: Option<&Cursor>,
+        expected: usize,
         mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
         let mut filter = lines_of(database);
@@ -207,6 +237,7 @@ impl BackupRepository {
         }
         let query = Query {
             filter: Some(filter),
+            top: Rows::first_page(expected),
             ..Query::default()
         };
         let mut rows = Rows::new(&*self.tables, &self.index, query);
@@ -249,6 +280,7 @@ impl BackupRepository {
     ) -> StorageResult<Vec<Backup>> {
         let query = Query {
             filter: Some(lines_of(database)),
+            top: Rows::first_page(most),
             ..Query::default()
         };
         let mut rows = Rows::new(&*self.tables, &self.index, query);

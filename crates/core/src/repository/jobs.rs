@@ -193,7 +193,7 @@ impl JobRepository {
     ) -> StorageResult<(Vec<Job>, Option<Cursor>)> {
         let mut ids = Vec::new();
         self.by_day
-            .walk(from, None, |row, cursor| {
+            .walk(from, most + 1, |row, cursor| {
                 if let Some(Value::String(text)) = row.entity.properties.get("job_id")
                     && let Ok(id) = text.parse::<JobId>()
                 {

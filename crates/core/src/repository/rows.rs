@@ -1,10 +1,20 @@
 //! The rows of a query, one after the other, however many pages the store makes of them.
 
+use std::num::NonZeroU32;
+
 use crate::storage::{
     Continuation, Page, Query, StorageResult, StoredEntity, TableName, TableStore,
 };
 
-/// Reads the next page when the rows of the last one are used up, and not before.
+/// Largest page that stores give.
+const MOST: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+
+/// By how much each page is longer than the one before, where the query says how long the first is.
+const GROWTH: NonZeroU32 = NonZeroU32::new(4).unwrap();
+
+/// Reads the next page when the rows of the last one are used up, and not before. A query that says
+/// how many rows it expects begins with a page of so many: whoever needs few reads few, and whoever
+/// goes on soon reads whole pages.
 pub(super) struct Rows<'a> {
     tables: &'a dyn TableStore,
     table: &'a TableName,
@@ -26,6 +36,12 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// A number of rows as the length of a first page.
+    pub(super) fn first_page(expected: usize) -> Option<NonZeroU32> {
+        let expected = u32::try_from(expected).unwrap_or(u32::MAX).max(1);
+        NonZeroU32::new(expected).map(|rows| rows.min(MOST))
+    }
+
     /// The next row; `None` after the last one.
     pub(super) async fn next(&mut self) -> StorageResult<Option<StoredEntity>> {
         loop {
@@ -40,6 +56,10 @@ impl<'a> Rows<'a> {
                 .query(self.table, &self.query, self.next.as_ref())
                 .await?;
             self.is_started = true;
+            self.query.top = self
+                .query
+                .top
+                .map(|top| top.saturating_mul(GROWTH).min(MOST));
             self.ready = entities.into_iter();
             self.next = next;
         }

@@ -4,7 +4,6 @@
 //! holds one row per day that has entries, under keys that sort newest first. A page then costs
 //! the rows that it shows, however long the history is.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -20,6 +19,9 @@ use crate::storage::{
 
 /// Days are those of UTC, which are all of this length.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Days that are asked for at first: most pages end in one of them.
+const DAYS: usize = 4;
 
 /// Where the next page of a timeline starts: the last row shown. Opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,14 @@ impl Cursor {
     pub(super) fn of(at: Timestamp, row: &str) -> Self {
         Self {
             day: day_of(at),
+            row: row.to_owned(),
+        }
+    }
+
+    /// The cursor at a row of a table whose walks need no day.
+    pub(super) fn at_row(row: &str) -> Self {
+        Self {
+            day: String::new(),
             row: row.to_owned(),
         }
     }
@@ -127,12 +137,12 @@ impl Timeline {
         self.tables.write(&self.days, marker).await.map(drop)
     }
 
-    /// Walks entries newest first from after `from`, until `visit` answers `false`. `filter` is
-    /// applied by the store.
+    /// Walks entries newest first from after `from`, until `visit` answers `false`, which is
+    /// `expected` after about so many.
     pub(super) async fn walk(
         &self,
         from: Option<&Cursor>,
-        filter: Option<&Filter>,
+        expected: usize,
         mut visit: impl FnMut(StoredEntity, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
         let mut days = Rows::new(&*self.tables, &self.days, self.days_query(from));
@@ -141,7 +151,10 @@ impl Timeline {
             let after = from
                 .filter(|cursor| cursor.day == day)
                 .map(|cursor| cursor.row.as_str());
-            let query = day_query(&day, after, filter);
+            let query = Query {
+                top: Rows::first_page(expected),
+                ..day_query(&day, after, None)
+            };
             let mut rows = Rows::new(&*self.tables, &self.table, query);
             while let Some(row) = rows.next().await? {
                 let cursor = Cursor {
@@ -154,6 +167,28 @@ impl Timeline {
             }
         }
         Ok(())
+    }
+
+    /// Where the `number`th newest entry is, from 1; `None` when there are fewer. Reads keys only.
+    pub(super) async fn nth(&self, number: usize) -> StorageResult<Option<Cursor>> {
+        let mut left = number;
+        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(None));
+        while let Some(marker) = days.next().await? {
+            let day = inverted_day(&marker.entity.key.row);
+            let query = Query {
+                select: Some(Vec::new()),
+                top: Rows::first_page(left),
+                ..day_query(&day, None, None)
+            };
+            let mut rows = Rows::new(&*self.tables, &self.table, query);
+            while let Some(row) = rows.next().await? {
+                left = left.saturating_sub(1);
+                if left == 0 {
+                    return Ok(Some(Cursor::at(&row.entity.key)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The entries of `since` and later, up to the end of the day of `until`: a query a day, which
@@ -197,7 +232,7 @@ impl Timeline {
         }
         Query {
             filter: Some(filter),
-            top: NonZeroU32::new(100),
+            top: Rows::first_page(DAYS),
             ..Query::default()
         }
     }
@@ -217,7 +252,6 @@ fn day_query(day: &str, after: Option<&str>, filter: Option<&Filter>) -> Query {
     }
     Query {
         filter: Some(all),
-        top: NonZeroU32::new(200),
         ..Query::default()
     }
 }

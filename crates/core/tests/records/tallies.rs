@@ -171,7 +171,7 @@ fn numbers(tally: &Tally) -> Numbers {
 async fn counted(repositories: &Repositories, database: &DatabaseId) -> Numbers {
     let mut lines = Vec::new();
     let backups = &repositories.backups;
-    let walk = backups.walk_database(database, None, |line, _| {
+    let walk = backups.walk_database(database, None, usize::MAX, |line, _| {
         lines.push(line);
         true
     });

@@ -107,6 +107,16 @@ impl Interval {
     }
 }
 
+/// Whether a filter asks for no property.
+pub(super) fn names_keys_only(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().all(names_keys_only),
+        Filter::Compare { property, .. } => {
+            matches!(property, Property::PartitionKey | Property::RowKey)
+        }
+    }
+}
+
 /// Whether `filter` holds for `entity`.
 pub(super) fn matches(filter: &Filter, entity: &Entity) -> bool {
     match filter {

@@ -9,7 +9,7 @@ use super::EmbeddedStore;
 use super::codec;
 use super::database::Durability::Durable;
 use super::fault::Fault;
-use super::filter::{KeyRange, key_range, matches};
+use super::filter::{KeyRange, key_range, matches, names_keys_only};
 use super::schema::{Holder, tick};
 use crate::storage::limits::check_entity;
 use crate::storage::{
@@ -239,14 +239,22 @@ fn check(condition: &Condition, present: Option<&Row>) -> Result<(), Fault> {
     }
 }
 
+/// Whether no property is asked for, neither to be shown nor by the filter.
+fn reads_keys_only(query: &Query) -> bool {
+    query.select.as_ref().is_some_and(Vec::is_empty)
+        && query.filter.as_ref().is_none_or(names_keys_only)
+}
+
 /// The statement that walks `range`, and its parameters after the table's id.
 fn walk<'a>(
     range: &'a KeyRange,
     after: Option<&'a (String, String)>,
+    is_keys_only: bool,
 ) -> (String, Vec<&'a dyn ToSql>) {
-    let mut sql = "SELECT partition_key, row_key, version, properties FROM entities
-                   WHERE table_id = ?"
-        .to_owned();
+    let properties = if is_keys_only { "'{}'" } else { "properties" };
+    let mut sql = format!(
+        "SELECT partition_key, row_key, version, {properties} FROM entities WHERE table_id = ?"
+    );
     let mut values: Vec<&dyn ToSql> = Vec::new();
     let (partition, row) = (&range.partition, &range.row);
     if partition.low.is_some() && partition.low == partition.high {
@@ -295,7 +303,8 @@ fn scan(
         next: None,
     };
     let Some(range) = range else { return Ok(page) };
-    let (sql, values) = walk(&range, after);
+    let is_keys_only = reads_keys_only(query);
+    let (sql, values) = walk(&range, after, is_keys_only);
     let mut statement = connection.prepare_cached(&sql)?;
     let all = std::iter::once(&table as &dyn ToSql).chain(values);
     let mut rows = statement.query(rusqlite::params_from_iter(all))?;
