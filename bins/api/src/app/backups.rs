@@ -263,8 +263,13 @@ impl Application {
             return Ok(Vec::new());
         }
         let engines = self.engines_by_id().await?;
-        let databases = self.registered().await?;
-        let databases = by_id(&databases);
+        // Only lines of the Python product name no engine.
+        let databases = if backups.iter().all(|backup| backup.engine_id.is_some()) {
+            None
+        } else {
+            Some(self.registered().await?)
+        };
+        let databases = databases.as_deref().map(by_id).unwrap_or_default();
         let views = backups.into_iter().map(|backup| {
             let registered = || databases.get(&backup.database_id);
             let id = backup.engine_id.as_ref();

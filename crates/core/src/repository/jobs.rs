@@ -9,6 +9,7 @@ mod listed;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 pub use listed::ListedJobs;
@@ -31,6 +32,9 @@ const URGENT: &str = "urgent";
 
 /// Urgent jobs that are looked at in one go.
 const MOST_URGENT: u32 = 100;
+
+/// Rows of a page that are read at once.
+const READS_AT_ONCE: usize = 8;
 
 /// How long an active entry may stand without its job before the sweeper removes it: far longer
 /// than the moment between the two writes of a booking.
@@ -204,12 +208,12 @@ impl JobRepository {
             .await?;
         let next = (ids.len() > most).then(|| ids.get(most - 1).map(|(_, cursor)| cursor.clone()));
         ids.truncate(most);
-        let mut jobs = Vec::with_capacity(ids.len());
-        for (id, _) in ids {
-            if let Some(job) = self.get(&id).await? {
-                jobs.push(job.value);
-            }
-        }
+        let jobs = futures::stream::iter(ids)
+            .map(async |(id, _)| self.get(&id).await)
+            .buffered(READS_AT_ONCE)
+            .try_filter_map(async |job| Ok(job.map(|job| job.value)))
+            .try_collect()
+            .await?;
         Ok((jobs, next.flatten()))
     }
 
