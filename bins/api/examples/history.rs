@@ -1,5 +1,6 @@
 //! Fills the store that the environment names with databases and a history of backups of any
-//! length, for benchmarks of the API: `history --databases N --backups M`.
+//! length, for benchmarks of the API: `history --databases N --backups M [--newest TIME]`. Stores that
+//! are compared need the same newest time, since alerts depend on how old backups are.
 //!
 //! Each database has M / N backups, six hours apart, of which one in fifty failed. Two backups of
 //! each database, and all of the first one, are written as the services write them. The rows of the
@@ -48,19 +49,20 @@ const BATCH: usize = 100;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let (mut databases, mut backups) = (1000, 100_000);
+    let (mut databases, mut backups, mut newest) = (1000, 100_000, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next().context("an option lacks its number")?;
-        let value: usize = value.parse().context("not a whole number")?;
+        let value = arguments.next().context("an option lacks its value")?;
+        let number = || value.parse().context("not a whole number");
         match name.as_str() {
-            "--databases" => databases = value,
-            "--backups" => backups = value,
-            _ => bail!("history [--databases N] [--backups M]"),
+            "--databases" => databases = number()?,
+            "--backups" => backups = number()?,
+            "--newest" => newest = Some(value.parse().context("no time")?),
+            _ => bail!("history [--databases N] [--backups M] [--newest TIME]"),
         }
     }
     let installation = installation()?;
-    let newest = installation.clock.now() - AGE;
+    let newest: Timestamp = newest.unwrap_or_else(|| installation.clock.now() - AGE);
     let filler = Filler {
         newest: Timestamp::from_second(newest.as_second())?,
         installation,
