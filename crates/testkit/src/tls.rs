@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -10,6 +11,8 @@ use tempfile::TempDir;
 use crate::azurite::TlsFiles;
 use crate::mariadb::MariaDbServer;
 use crate::postgres::PostgresServer;
+
+static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
 
 type Authority = Issuer<'static, KeyPair>;
 
@@ -25,10 +28,11 @@ impl Certificates {
     pub fn for_host(host: &str) -> Result<Self> {
         let key = KeyPair::generate()?;
         let mut authority = CertificateParams::new(Vec::new())?;
-        // Else both have the same name, which makes the other one look self-signed.
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "an authority");
+        // Names of their own: one with the name of what it signs looks self-signed, and one with the
+        // name of another authority looks like a forgery of that.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("authority {number} of {}", std::process::id());
+        authority.distinguished_name.push(DnType::CommonName, name);
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = authority.self_signed(&key)?.pem();
         Self::signed(&Arc::new(Issuer::new(authority, key)), &pem, host)
