@@ -21,6 +21,7 @@ mod role;
 mod session;
 mod settings;
 mod tally;
+mod tls_mode;
 mod tool;
 mod user;
 
@@ -63,5 +64,6 @@ pub use settings::AppSettings;
 pub use tally::{
     Damage, DamagedBackup, FirstFailure, LatestFailure, Line, NeedsRecount, Streak, Tally, Turnout,
 };
+pub use tls_mode::TlsMode;
 pub use tool::{ServerIdentity, ToolIdentity};
 pub use user::{Invitation, PageSize, PasswordHash, User};

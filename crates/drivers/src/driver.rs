@@ -8,28 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dilux_core::model::{
     CredentialKind, Credentials, DatabaseName, DatabaseTraits, Engine, EngineType, Fingerprint,
-    Host, Port, ServerIdentity, ToolIdentity,
+    Host, Port, ServerIdentity, TlsMode, ToolIdentity,
 };
 use dilux_core::transfer::{DumpSource, Failure, FailureKind, RestoreSink};
-
-/// How the connection to a server is protected.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum TlsMode {
-    /// Never encrypted.
-    Disabled,
-    /// Encrypted when the server can, without looking at its certificate.
-    #[default]
-    Preferred,
-    /// Encrypted or not at all, without looking at the certificate.
-    Required,
-    /// Encrypted, and the certificate is signed by a known authority.
-    VerifyAuthority,
-    /// Encrypted, signed by a known authority, and made for this host.
-    VerifyFull,
-}
 
 /// Where a server is and how to sign in.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +22,7 @@ pub struct Target {
     /// Account and password.
     pub credentials: Credentials,
     /// Protection of the connection.
-    pub tls: TlsMode,
+    pub tls_mode: TlsMode,
     /// Addresses of the host, resolved and judged; empty until the guard of the drivers has done
     /// so. A driver connects to these alone.
     pub addresses: Vec<IpAddr>,
@@ -50,15 +31,14 @@ pub struct Target {
 }
 
 impl Target {
-    /// Where `engine` is, to be signed in to with `credentials`. A token is sent to nobody but the
-    /// server of that name.
+    /// Where `engine` is, to be signed in to with `credentials`.
     pub fn of_engine(engine: &Engine, credentials: Credentials) -> Self {
         Self::at(engine.host.clone(), engine.port, credentials)
     }
 
-    /// The server at `host` and `port`.
+    /// The server at `host` and `port`. A token is sent to nobody but the server of that name.
     pub fn at(host: Host, port: Port, credentials: Credentials) -> Self {
-        let tls = match credentials.kind {
+        let tls_mode = match credentials.kind {
             CredentialKind::Password => TlsMode::default(),
             CredentialKind::Token => TlsMode::VerifyFull,
         };
@@ -66,10 +46,17 @@ impl Target {
             host,
             port,
             credentials,
-            tls,
+            tls_mode,
             addresses: Vec::new(),
             renewal: None,
         }
+    }
+
+    /// The same, protected at least as `mode` says.
+    #[must_use]
+    pub fn protected(mut self, mode: TlsMode) -> Self {
+        self.tls_mode = self.tls_mode.max(mode);
+        self
     }
 
     /// The same, with a token that is good again. Passwords do not expire.

@@ -10,6 +10,19 @@ use crate::process::{ToolEnd, escape_controls, spoken};
 /// Characters of a tool's line that a sentence quotes.
 const QUOTED: usize = 300;
 
+/// Where MariaDB's tools hide what they were told before the connection was encrypted, behind a number
+/// of their own.
+const BEFORE_ENCRYPTION: &str = "error cannot be verified: ";
+
+/// What a person reads when the connection is not as protected as `tls_mode` demands.
+pub(crate) const NO_ENCRYPTION: &str = "{host}:{port} offers no encryption, which the engine's tls_mode demands; turn it on at the server, or find out what on the network takes it away";
+
+/// The same, when nobody who is trusted vouches for the server.
+pub(crate) const NOT_TRUSTED: &str = "the certificate of {host}:{port} is not trusted: its authority is not among the certificates of this machine (/etc/ssl/certs), or it is not valid now; add the authority there, or renew the certificate: {line}";
+
+/// The same, when the certificate is another host's.
+pub(crate) const OTHER_NAME: &str = "the certificate of {host}:{port} is made for another name; reach the server by a name that its certificate has, or give it a certificate for this one: {line}";
+
 /// Who talked to whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -79,6 +92,9 @@ impl Vocabulary {
 
 /// The clients, the dump tools when they connect, and the dump tools at work.
 fn is_number_said(number: &str, words: &str) -> bool {
+    if let Some((_, said)) = words.split_once(BEFORE_ENCRYPTION) {
+        return said.starts_with(&format!("{number} - "));
+    }
     [
         format!("ERROR {number} ("),
         format!("error: {number}:"),

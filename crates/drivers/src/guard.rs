@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dilux_core::model::{CredentialKind, DatabaseName, EngineType, Fingerprint, Host};
+use dilux_core::model::{CredentialKind, DatabaseName, EngineType, Fingerprint, Host, TlsMode};
 use dilux_core::network::AllowedNetworks;
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
-use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, TlsMode};
+use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
 use crate::drivers::DriverSettings;
 
 /// Finds the addresses of a host.
@@ -91,7 +91,7 @@ impl Guarded {
 
 /// A token opens more than this server: it is sent to none that has not proved its name.
 fn require_proof(target: &Target) -> Result<(), Failure> {
-    if target.credentials.kind == CredentialKind::Token && target.tls != TlsMode::VerifyFull {
+    if target.credentials.kind == CredentialKind::Token && target.tls_mode != TlsMode::VerifyFull {
         let message = "a token is only sent over an encrypted connection to a server whose \
                        certificate was verified";
         return Err(Failure::new(FailureKind::Configuration, message));

@@ -17,7 +17,7 @@ mod tools;
 
 pub use driver::{
     DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, Renew, Renewal, RestorePlan, RunningDump,
-    Target, TlsMode,
+    Target,
 };
 pub use drivers::{DriverSettings, Drivers};
 pub use guard::{Resolver, SystemResolver};

@@ -9,6 +9,7 @@ mod fingerprint;
 mod header;
 mod options;
 mod reach;
+mod relay;
 mod restore;
 mod session;
 mod words;

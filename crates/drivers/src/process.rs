@@ -18,6 +18,6 @@ pub use deadlines::Deadlines;
 pub(crate) use capture::capture;
 pub(crate) use deadlines::spoken;
 pub(crate) use dump_stream::{ToolDump, ToolEnd};
-pub(crate) use invocation::Invocation;
+pub(crate) use invocation::{Companion, Invocation};
 pub(crate) use redact::escape_controls;
 pub(crate) use restore_stream::ToolRestore;

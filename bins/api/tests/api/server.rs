@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dilux_core::model::{CredentialKind, DatabaseName, EngineType, Fingerprint, ServerIdentity};
+use dilux_core::model::{
+    CredentialKind, DatabaseName, EngineType, Fingerprint, ServerIdentity, TlsMode,
+};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 use dilux_drivers::{
-    DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, TlsMode, Tools,
+    DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, Tools,
 };
 
 /// The password that it accepts.
@@ -24,6 +26,10 @@ pub(crate) struct PlayedServer {
     pub(crate) databases: Mutex<Vec<(&'static str, bool)>>,
     /// Where clients meant to go, with which password.
     pub(crate) visits: Mutex<Vec<(String, String)>>,
+    /// How each of them was to be protected.
+    pub(crate) modes: Mutex<Vec<TlsMode>>,
+    /// Hosts whose certificates nobody trusts.
+    pub(crate) untrusted: Mutex<Vec<&'static str>>,
     /// Hosts at which nothing answers.
     pub(crate) down: Mutex<Vec<&'static str>>,
 }
@@ -47,9 +53,20 @@ impl PlayedServer {
             let message = format!("nothing answers at '{}'", target.host);
             return Err(Failure::new(FailureKind::Unreachable, message));
         }
+        self.modes.lock().unwrap().push(target.tls_mode);
+        if target.tls_mode == TlsMode::VerifyFull
+            && self
+                .untrusted
+                .lock()
+                .unwrap()
+                .contains(&target.host.as_str())
+        {
+            let message = format!("the certificate of {} is not trusted", target.host);
+            return Err(Failure::new(FailureKind::Configuration, message));
+        }
         let is_right = match target.credentials.kind {
             CredentialKind::Password => password == PASSWORD,
-            CredentialKind::Token => password == TOKEN && target.tls == TlsMode::VerifyFull,
+            CredentialKind::Token => password == TOKEN && target.tls_mode == TlsMode::VerifyFull,
         };
         let address = format!("{}:{}", target.host, target.port);
         self.visits.lock().unwrap().push((address, password));

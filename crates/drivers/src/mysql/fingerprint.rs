@@ -51,7 +51,6 @@ pub(super) async fn take(
     session: &Session<'_>,
     database: &DatabaseName,
 ) -> Result<Fingerprint, Failure> {
-    session.insist_on_encryption().await?;
     let catalogue = session.rows(Some(database), CATALOGUE).await?;
     let mut fingerprint = Fingerprint::default();
     for row in &catalogue {

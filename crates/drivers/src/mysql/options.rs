@@ -3,49 +3,47 @@
 
 use std::path::Path;
 
-use crate::driver::TlsMode;
+use dilux_core::model::TlsMode;
+
 use crate::tools::{Family, Tool};
 
 /// How a tool protects its connection.
-pub(super) fn tls_options(tool: &Tool, tls: TlsMode, authorities: &Path) -> Vec<String> {
+pub(super) fn tls_options(tool: &Tool, mode: TlsMode, authorities: &Path) -> Vec<String> {
     let mut options: Vec<String> = match tool.family {
-        Family::MySql => mysql_tls(tool, tls),
-        Family::MariaDb | Family::PostgreSql => mariadb_tls(tool, tls),
+        Family::MySql => mysql_tls(tool, mode),
+        Family::MariaDb | Family::PostgreSql => mariadb_tls(tool, mode),
     };
-    if matches!(tls, TlsMode::VerifyAuthority | TlsMode::VerifyFull) {
+    if mode == TlsMode::VerifyFull {
         options.push(format!("--ssl-ca={}", authorities.display()));
     }
     options
 }
 
-fn mysql_tls(tool: &Tool, tls: TlsMode) -> Vec<String> {
-    let mode = match tls {
-        TlsMode::Disabled => "DISABLED",
-        TlsMode::Preferred => "PREFERRED",
-        TlsMode::Required => "REQUIRED",
-        TlsMode::VerifyAuthority => "VERIFY_CA",
+fn mysql_tls(tool: &Tool, mode: TlsMode) -> Vec<String> {
+    let word = match mode {
+        TlsMode::Prefer => "PREFERRED",
+        TlsMode::Require => "REQUIRED",
         TlsMode::VerifyFull => "VERIFY_IDENTITY",
     };
-    let mut options = vec![format!("--ssl-mode={mode}")];
+    let mut options = vec![format!("--ssl-mode={word}")];
     // The usual sign-in of MySQL 8 sends the password by the server's key when nothing else
     // encrypts it.
-    let may_be_plain = matches!(tls, TlsMode::Disabled | TlsMode::Preferred);
-    if may_be_plain && tool.knows("get-server-public-key") {
+    if mode == TlsMode::Prefer && tool.knows("get-server-public-key") {
         options.push("--get-server-public-key".to_owned());
     }
     options
 }
 
-/// MariaDB's tools do not tell the two kinds of verifying apart: both look at the host's name.
-fn mariadb_tls(tool: &Tool, tls: TlsMode) -> Vec<String> {
-    let options: &[&str] = match tls {
-        TlsMode::Disabled => &["--skip-ssl"],
+/// MariaDB's tools insist on encryption only where they verify; for `require` they connect through
+/// the relay, which insists.
+fn mariadb_tls(tool: &Tool, mode: TlsMode) -> Vec<String> {
+    let options: &[&str] = match mode {
         // Verifies by default since 11.4.
-        TlsMode::Preferred | TlsMode::Required if tool.knows("ssl-verify-server-cert") => {
+        TlsMode::Prefer | TlsMode::Require if tool.knows("ssl-verify-server-cert") => {
             &["--ssl", "--skip-ssl-verify-server-cert"]
         }
-        TlsMode::Preferred | TlsMode::Required => &["--ssl"],
-        TlsMode::VerifyAuthority | TlsMode::VerifyFull => &["--ssl", "--ssl-verify-server-cert"],
+        TlsMode::Prefer | TlsMode::Require => &["--ssl"],
+        TlsMode::VerifyFull => &["--ssl", "--ssl-verify-server-cert"],
     };
     options.iter().map(|option| (*option).to_owned()).collect()
 }

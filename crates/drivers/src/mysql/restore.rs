@@ -18,7 +18,6 @@ pub(super) async fn start(
     plan: &RestorePlan,
 ) -> Result<Box<dyn RestoreSink>, Failure> {
     let session = driver.session(target);
-    session.insist_on_encryption().await?;
     let server = server_identity(&session, None).await?;
     if plan.server.flavour != server.flavour {
         let (from, to) = (&plan.server.flavour, &server.flavour);

@@ -1,16 +1,18 @@
 //! Questions to a server through its command line client: a script goes in, rows come out.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dilux_core::model::{CredentialKind, DatabaseName};
+use dilux_core::model::{CredentialKind, DatabaseName, TlsMode};
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::{Failure, FailureKind, ToolExit};
 
 use super::choose;
 use super::options::{client_options, tls_options, token_options};
+use super::relay::Relay;
 use super::words::WORDS;
-use crate::driver::{Target, TlsMode};
+use crate::driver::Target;
 use crate::drivers::DriverSettings;
 use crate::explain::Place;
 use crate::guard::bare;
@@ -44,7 +46,7 @@ impl Session<'_> {
     /// Starts the command line of a tool. Where the server is and how to sign in stands in an
     /// options file in memory, which must be the first argument and keeps every other one away.
     pub(super) fn connect(&self, tool: &Tool) -> Result<Invocation, Failure> {
-        self.start(tool, &options_file(self.target)?)
+        self.start(tool, "")
     }
 
     /// The client for a script on its input, connected to `database`, as `family` makes it if that
@@ -57,32 +59,53 @@ impl Session<'_> {
     ) -> Result<Invocation, Failure> {
         let tool = choose::client(self.tools, family)?;
         let connect = self.settings.deadlines.connect.as_secs().max(1);
-        let mut options = options_file(self.target)?;
-        if let Some(database) = database {
-            let name = option_value(database.as_str());
-            options = SecretValue::new(format!("{}[mysql]\ndatabase={name}\n", options.expose()));
-        }
+        let database = database.map(|name| {
+            let name = option_value(name.as_str());
+            format!("[mysql]\ndatabase={name}\n")
+        });
         Ok(self
-            .start(tool, &options)?
+            .start(tool, &database.unwrap_or_default())?
             .arguments(client_options(tool))
             .argument(format!("--connect-timeout={connect}")))
     }
 
-    fn start(&self, tool: &Tool, options: &SecretValue) -> Result<Invocation, Failure> {
+    /// With `more` at the end of the options file.
+    fn start(&self, tool: &Tool, more: &str) -> Result<Invocation, Failure> {
         let Target {
-            credentials, tls, ..
+            credentials,
+            tls_mode,
+            ..
         } = self.target;
         let token_options = match credentials.kind {
             CredentialKind::Password => Vec::new(),
             CredentialKind::Token => token_options(tool),
         };
-        Ok(tool
+        let relay = self.relay(tool)?;
+        let options = options_file(self.target, relay.as_ref().map(Relay::port), more)?;
+        let invocation = tool
             .invoke()
             .redacting(&credentials.password)
-            .secret_argument("--defaults-file=", options)?
-            .own_arguments(tls_options(tool, *tls, &self.settings.authorities))
+            .secret_argument("--defaults-file=", &options)?
+            .own_arguments(tls_options(tool, *tls_mode, &self.settings.authorities))
             .arguments(token_options)
-            .argument("--default-character-set=utf8mb4"))
+            .argument("--default-character-set=utf8mb4");
+        Ok(match relay {
+            Some(relay) => invocation.accompanied_by(relay),
+            None => invocation,
+        })
+    }
+
+    /// What insists on encryption for a tool that cannot do so itself.
+    fn relay(&self, tool: &Tool) -> Result<Option<Relay>, Failure> {
+        if self.target.tls_mode != TlsMode::Require || tool.family == Family::MySql {
+            return Ok(None);
+        }
+        let (host, port) = (host_for_tools(self.target), self.target.port.get());
+        let relay = Relay::start((host, port), self.settings.deadlines.connect);
+        relay.map(Some).map_err(|error| {
+            let message = format!("the relay for encrypted connections does not start: {error}");
+            Failure::new(FailureKind::Internal, message)
+        })
     }
 
     /// Runs `script` and hands the columns of each row to `take`. It may last `limit`.
@@ -133,33 +156,11 @@ impl Session<'_> {
         .await?;
         Ok(rows)
     }
-
-    /// Refuses a server that does not encrypt when encryption is required. MySQL's tools see to
-    /// that themselves; MariaDB's can only insist on a certificate that they trust.
-    pub(super) async fn insist_on_encryption(&self) -> Result<(), Failure> {
-        if self.target.tls != TlsMode::Required {
-            return Ok(());
-        }
-        let rows = self
-            .rows(None, "SHOW SESSION STATUS LIKE 'Ssl_cipher';\n")
-            .await?;
-        let cipher = rows
-            .first()
-            .and_then(|row| row.get(1))
-            .map_or("", String::as_str);
-        if !cipher.is_empty() {
-            return Ok(());
-        }
-        let Target { host, port, .. } = self.target;
-        Err(Failure::new(
-            FailureKind::Configuration,
-            format!("the server on {host}:{port} does not encrypt, but encryption is required"),
-        ))
-    }
 }
 
-/// An options file with the way to the server.
-fn options_file(target: &Target) -> Result<SecretValue, Failure> {
+/// An options file with the way to the server, which leads by a relay on this machine if there is
+/// one, and with `more` at its end.
+fn options_file(target: &Target, relay: Option<u16>, more: &str) -> Result<SecretValue, Failure> {
     let Target {
         port, credentials, ..
     } = target;
@@ -175,10 +176,13 @@ fn options_file(target: &Target) -> Result<SecretValue, Failure> {
         };
         return Err(Failure::new(FailureKind::Configuration, message));
     }
-    let host = host_for_tools(target);
+    let (host, port) = match relay {
+        Some(port) => (Ipv4Addr::LOCALHOST.to_string(), port),
+        None => (host_for_tools(target), port.get()),
+    };
     // By TCP always: the tools take the name localhost for a socket file.
     Ok(SecretValue::new(format!(
-        "[client]\nprotocol=tcp\nhost={}\nport={port}\nuser={}\n{password}\n",
+        "[client]\nprotocol=tcp\nhost={}\nport={port}\nuser={}\n{password}\n{more}",
         option_value(&host),
         option_value(credentials.username.as_str()),
     )))
@@ -188,7 +192,7 @@ fn options_file(target: &Target) -> Result<SecretValue, Failure> {
 /// the name, and the certificate tells them that they talk to the right server; else they get the
 /// address.
 fn host_for_tools(target: &Target) -> String {
-    let is_verified = matches!(target.tls, TlsMode::VerifyAuthority | TlsMode::VerifyFull);
+    let is_verified = target.tls_mode == TlsMode::VerifyFull;
     match target.addresses.first() {
         Some(address) if !is_verified => address.to_string(),
         _ => bare(&target.host).to_owned(),

@@ -3,7 +3,8 @@
 
 use dilux_core::transfer::FailureKind;
 
-use crate::explain::{Rule, Vocabulary};
+use super::relay::{NO_ANSWER, NO_OFFER};
+use crate::explain::{NO_ENCRYPTION, NOT_TRUSTED, OTHER_NAME, Rule, Vocabulary};
 
 pub(super) const WORDS: Vocabulary = Vocabulary {
     rules: RULES,
@@ -30,12 +31,13 @@ const RULES: &[Rule] = &[
             &["#2013", "system error: 110"],
             &["#2002", "(110)"],
             &["#2003", "(110)"],
+            &[NO_ANSWER, "(110)"],
         ],
         kind: FailureKind::Unreachable,
         sentence: "{host}:{port} did not answer within {limit}; look at firewalls and at the server",
     },
     Rule {
-        signs: &[&["#2002"], &["#2003"]],
+        signs: &[&["#2002"], &["#2003"], &[NO_ANSWER]],
         kind: FailureKind::Unreachable,
         sentence: "nothing answers on {host}:{port}; is the server running, and is the port right?",
     },
@@ -73,6 +75,35 @@ const RULES: &[Rule] = &[
         signs: &[&["#1040"], &["#1203"], &["#1226"]],
         kind: FailureKind::Unreachable,
         sentence: "{host}:{port} has no free connection left: {line}",
+    },
+    Rule {
+        signs: &[
+            &[NO_OFFER],
+            &["SSL is required, but the server does not support it"],
+            &["SSL is required but the server doesn't support it"],
+        ],
+        kind: FailureKind::Configuration,
+        sentence: NO_ENCRYPTION,
+    },
+    Rule {
+        signs: &[
+            &["certificate verify failed"],
+            &["self-signed certificate"],
+            &["self signed certificate"],
+            &["unable to get local issuer certificate"],
+            &["certificate is NOT trusted"],
+        ],
+        kind: FailureKind::Configuration,
+        sentence: NOT_TRUSTED,
+    },
+    Rule {
+        signs: &[
+            &["Validation of SSL server certificate failed"],
+            &["hostname mismatch"],
+            &["Hostname mismatch"],
+        ],
+        kind: FailureKind::Configuration,
+        sentence: OTHER_NAME,
     },
     Rule {
         signs: &[&["#2026"], &["#3159"]],
@@ -211,6 +242,28 @@ mod tests {
             ),
         ] {
             assert_eq!(explained(words).kind, kind, "{words}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_before_encryption_is_recognised() {
+        for (said, kind) in [
+            (
+                "1130 - Host '10.0.0.1' is not allowed to connect to this MariaDB server",
+                FailureKind::Permission,
+            ),
+            ("1040 - Too many connections", FailureKind::Unreachable),
+            (
+                "3159 - the server offers no encryption",
+                FailureKind::Configuration,
+            ),
+        ] {
+            let words = format!(
+                "ERROR 2002 (HY000): Received error packet before completion of TLS handshake. The authenticity of the following error cannot be verified: {said}"
+            );
+            let failure = explained(&words);
+            assert_eq!(failure.kind, kind, "{said}");
+            assert!(!failure.message.contains("nothing answers"), "{failure}");
         }
     }
 

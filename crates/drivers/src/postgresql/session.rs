@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use dilux_core::model::TlsMode;
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::{Failure, FailureKind, ToolExit};
 use serde::de::DeserializeOwned;
 
 use super::words::WORDS;
-use crate::driver::{Target, TlsMode};
+use crate::driver::Target;
 use crate::drivers::DriverSettings;
 use crate::explain::Place;
 use crate::guard::bare;
@@ -62,17 +63,10 @@ impl Session<'_> {
             host,
             port,
             credentials,
-            tls,
+            tls_mode,
             addresses,
             renewal: _,
         } = self.target;
-        let mode = match tls {
-            TlsMode::Disabled => "disable",
-            TlsMode::Preferred => "prefer",
-            TlsMode::Required => "require",
-            TlsMode::VerifyAuthority => "verify-ca",
-            TlsMode::VerifyFull => "verify-full",
-        };
         // A host for each address: libpq tries one after the other, and checks certificates against
         // the name.
         let hosts = vec![bare(host); addresses.len().max(1)].join(",");
@@ -83,7 +77,8 @@ impl Session<'_> {
             .variable("PGPORT", port.to_string())
             .variable("PGUSER", credentials.username.as_str())
             .variable("PGDATABASE", database)
-            .variable("PGSSLMODE", mode)
+            // The words of the mode are those of libpq.
+            .variable("PGSSLMODE", tls_mode.as_str())
             .variable("PGCONNECT_TIMEOUT", connect.to_string())
             .variable("PGAPPNAME", "dilux")
             .secret_variable("PGPASSFILE", &password_file(&credentials.password)?)?;
@@ -94,11 +89,11 @@ impl Session<'_> {
             invocation.variable("PGHOSTADDR", addresses.join(","))
         };
         // Where it is set, even a mode that does not verify does.
-        Ok(match tls {
-            TlsMode::VerifyAuthority | TlsMode::VerifyFull => {
+        Ok(match tls_mode {
+            TlsMode::VerifyFull => {
                 invocation.variable("PGSSLROOTCERT", self.settings.authorities.as_os_str())
             }
-            TlsMode::Disabled | TlsMode::Preferred | TlsMode::Required => invocation,
+            TlsMode::Prefer | TlsMode::Require => invocation,
         })
     }
 

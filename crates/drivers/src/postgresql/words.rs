@@ -3,7 +3,7 @@
 
 use dilux_core::transfer::FailureKind;
 
-use crate::explain::{Rule, Vocabulary};
+use crate::explain::{NO_ENCRYPTION, NOT_TRUSTED, OTHER_NAME, Rule, Vocabulary};
 
 pub(super) const WORDS: Vocabulary = Vocabulary {
     rules: RULES,
@@ -79,16 +79,25 @@ const RULES: &[Rule] = &[
     Rule {
         signs: &[&["server does not support SSL"]],
         kind: FailureKind::Configuration,
-        sentence: "the server on {host}:{port} does not encrypt, but encryption is required",
+        sentence: NO_ENCRYPTION,
     },
     Rule {
         signs: &[
             &["certificate verify failed"],
             &["root certificate file"],
-            &["server certificate for"],
+            // Signed by an authority of a trusted one's name.
+            &["connection to server", "SSL error: EVP lib"],
         ],
         kind: FailureKind::Configuration,
-        sentence: "the certificate of {host}:{port} is not trusted, or is not made for that host",
+        sentence: NOT_TRUSTED,
+    },
+    Rule {
+        signs: &[
+            &["server certificate for"],
+            &["host name", "server certificate"],
+        ],
+        kind: FailureKind::Configuration,
+        sentence: OTHER_NAME,
     },
     Rule {
         signs: &[&["server version mismatch"]],

@@ -20,6 +20,9 @@ use super::secret_file::SecretFile;
 /// A large pipe lets the tool and us work in longer strides.
 const PIPE_BYTES: usize = 1024 * 1024;
 
+/// Something that a child needs while it runs. It is dropped afterwards.
+pub(crate) trait Companion: std::fmt::Debug + Send + Sync {}
+
 /// A command line under construction. Nothing of our own environment reaches the child.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -29,6 +32,7 @@ pub(crate) struct Invocation {
     environment: Vec<(&'static str, OsString)>,
     secrets: Vec<OwnedFd>,
     redactor: Redactor,
+    companion: Option<Box<dyn Companion>>,
 }
 
 impl Invocation {
@@ -48,6 +52,7 @@ impl Invocation {
             ],
             secrets: Vec::new(),
             redactor: Redactor::default(),
+            companion: None,
         }
     }
 
@@ -103,6 +108,12 @@ impl Invocation {
         let path = self.keep_secret(content)?;
         self.arguments.push(format!("{prefix}{path}").into());
         Ok(self)
+    }
+
+    /// Keeps `companion` for as long as the child runs.
+    pub(crate) fn accompanied_by(mut self, companion: impl Companion + 'static) -> Self {
+        self.companion = Some(Box::new(companion));
+        self
     }
 
     /// Takes this secret out of everything that the tool says.
@@ -172,6 +183,7 @@ impl Invocation {
             stdout: stdout_read,
             stderr: stderr_read,
             redactor: self.redactor,
+            companion: self.companion,
             deadlines,
         })
     }

@@ -18,6 +18,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::deadlines::{Deadlines, spoken, spoken_size};
+use super::invocation::Companion;
 use super::redact::Redactor;
 use super::stderr::StderrTail;
 
@@ -32,6 +33,7 @@ pub(crate) struct RunningParts {
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
     pub(crate) redactor: Redactor,
+    pub(crate) companion: Option<Box<dyn Companion>>,
     pub(crate) deadlines: Deadlines,
 }
 
@@ -45,6 +47,8 @@ pub(crate) struct Running {
     stdin: Option<Sender>,
     stdout: Receiver,
     leader: Leader,
+    /// Dropped after the leader, which may need it to the end.
+    _companion: Option<Box<dyn Companion>>,
     bytes_out: u64,
     /// Set when the leader was seen dead while its output was still open.
     dead_since: Option<Instant>,
@@ -63,6 +67,7 @@ impl Running {
             deadlines: parts.deadlines,
             started: Instant::now(),
             leader,
+            _companion: parts.companion,
             bytes_out: 0,
             dead_since: None,
         })

@@ -1,9 +1,9 @@
 //! What is passed to Oracle's MySQL tools, recorded by fakes: no such tool is at hand to run.
 
-use dilux_core::model::{Credentials, EngineType};
+use dilux_core::model::{Credentials, EngineType, TlsMode};
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::FailureKind;
-use dilux_drivers::{Deadlines, Target, TlsMode};
+use dilux_drivers::{Deadlines, Target};
 
 use crate::support::{ToolBox, driver_with, dump_all, name};
 
@@ -41,9 +41,9 @@ fn tools(version: &str, help: &str, server: &str) -> ToolBox {
         .file("answers", &answers(server))
 }
 
-fn target(tls: TlsMode) -> Target {
+fn target(tls_mode: TlsMode) -> Target {
     Target {
-        tls,
+        tls_mode,
         ..Target::at(
             "db.example".parse().unwrap(),
             3307_i64.try_into().unwrap(),
@@ -67,9 +67,9 @@ fn arguments(tools: &ToolBox, file: &str) -> Vec<String> {
     lines.collect()
 }
 
-async fn dump(tools: &ToolBox, tls: TlsMode) {
+async fn dump(tools: &ToolBox, tls_mode: TlsMode) {
     let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
-    let complete = dump_all(&*driver, &target(tls), "--result-file=x")
+    let complete = dump_all(&*driver, &target(tls_mode), "--result-file=x")
         .await
         .unwrap();
     assert_eq!(complete.evidence().tool.name, "mysqldump");
@@ -79,7 +79,7 @@ async fn dump(tools: &ToolBox, tls: TlsMode) {
 async fn mysqldump_8_and_9_get_the_options_that_they_know() {
     for version in ["8.0.36", "9.7.4"] {
         let tools = tools(version, HELP_8, version);
-        dump(&tools, TlsMode::Preferred).await;
+        dump(&tools, TlsMode::Prefer).await;
         assert_eq!(
             arguments(&tools, "dump-arguments"),
             [
@@ -108,7 +108,7 @@ async fn mysqldump_8_and_9_get_the_options_that_they_know() {
 #[tokio::test]
 async fn mysqldump_5_7_does_not_get_the_options_of_8() {
     let tools = tools("5.7.44", HELP, "5.7.44");
-    dump(&tools, TlsMode::Required).await;
+    dump(&tools, TlsMode::Require).await;
     let arguments = arguments(&tools, "dump-arguments");
     assert!(
         arguments.contains(&"--ssl-mode=REQUIRED".to_owned()),
@@ -190,7 +190,7 @@ async fn a_token_that_the_tools_would_cut_is_refused() {
 #[tokio::test]
 async fn the_way_to_the_server_stands_in_the_options_file_alone() {
     let tools = tools("8.0.36", HELP_8, "8.0.36");
-    dump(&tools, TlsMode::Disabled).await;
+    dump(&tools, TlsMode::Prefer).await;
     assert_eq!(
         tools.read("dump-options-file"),
         "[client]\nprotocol=tcp\nhost=\"192.0.2.7\"\nport=3307\nuser=\"back\\\"up\"\npassword=\"pass\\\\word\\\" # x\"\n"
@@ -222,7 +222,7 @@ async fn mysqldump_is_not_let_at_mariadb() {
     let tools = tools("9.7.4", HELP_8, "10.11.19-MariaDB");
     let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
     let failure = driver
-        .dump(&target(TlsMode::Disabled), &name("x"))
+        .dump(&target(TlsMode::Prefer), &name("x"))
         .await
         .unwrap_err();
     assert_eq!(failure.kind, FailureKind::ToolMissing);
@@ -234,7 +234,7 @@ async fn mysqldump_of_an_older_major_version_is_refused() {
     let tools = tools("5.7.44", HELP, "8.4.2");
     let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
     let failure = driver
-        .dump(&target(TlsMode::Disabled), &name("x"))
+        .dump(&target(TlsMode::Prefer), &name("x"))
         .await
         .unwrap_err();
     assert_eq!(failure.kind, FailureKind::ToolTooOld);
@@ -257,7 +257,7 @@ async fn mariadb_s_tool_is_let_at_mysql_only_where_its_dump_can_be_restored() {
     let tools = mixed(&answers("9.7.4"));
     let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
     let dump = driver
-        .dump(&target(TlsMode::Disabled), &name("x"))
+        .dump(&target(TlsMode::Prefer), &name("x"))
         .await
         .unwrap();
     assert_eq!(dump.tool.name, "mariadb-dump");
@@ -273,7 +273,7 @@ async fn mariadb_s_tool_is_let_at_mysql_only_where_its_dump_can_be_restored() {
     ));
     let driver = driver_with(EngineType::MySql, &tools.search(), Deadlines::default()).await;
     let failure = driver
-        .dump(&target(TlsMode::Disabled), &name("x"))
+        .dump(&target(TlsMode::Prefer), &name("x"))
         .await
         .unwrap_err();
     assert_eq!(failure.kind, FailureKind::ToolMissing);

@@ -1,9 +1,9 @@
 //! The usual failures on real servers: each is told apart and named in a sentence.
 
-use dilux_core::model::{Credentials, EngineType, Port};
+use dilux_core::model::{Credentials, EngineType, Port, TlsMode};
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::{Failure, FailureKind};
-use dilux_drivers::{Deadlines, Driver, Target, TlsMode};
+use dilux_drivers::{Deadlines, Driver, Target};
 use dilux_testkit::mariadb::MariaDbServer;
 use dilux_testkit::postgres::PostgresServer;
 
@@ -21,7 +21,7 @@ fn with_account(target: &Target, username: &str, password: &str) -> Target {
 }
 
 /// A port on which nobody listens.
-fn closed_port() -> Port {
+pub(crate) fn closed_port() -> Port {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     i64::from(listener.local_addr().unwrap().port())
         .try_into()
@@ -90,9 +90,9 @@ async fn usual_failures_are_told_apart(driver: &dyn Driver, target: &Target) {
         );
     }
 
-    for tls in [TlsMode::Required, TlsMode::VerifyFull] {
+    for tls_mode in [TlsMode::Require, TlsMode::VerifyFull] {
         let insisting = Target {
-            tls,
+            tls_mode,
             ..target.clone()
         };
         let failure = driver.discover(&insisting).await;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use dilux_core::model::EngineType;
+use dilux_core::model::{EngineType, TlsMode};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::{
-    Driver, DriverSettings, Drivers, Resolver, SystemResolver, Target, TlsMode, ToolSearch, Tools,
+    Driver, DriverSettings, Drivers, Resolver, SystemResolver, Target, ToolSearch, Tools,
 };
 use dilux_testkit::mariadb::MariaDbServer;
 use dilux_testkit::postgres::PostgresServer;
@@ -182,7 +182,7 @@ async fn a_certificate_is_checked_against_the_name_and_not_the_address() {
     let drivers = Drivers::new(tools, &settings);
     let driver = drivers.for_engine(EngineType::PostgreSql).unwrap();
     let target = Target {
-        tls: TlsMode::VerifyFull,
+        tls_mode: TlsMode::VerifyFull,
         ..postgres_target(&server)
     };
     driver

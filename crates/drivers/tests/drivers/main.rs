@@ -13,6 +13,8 @@ mod restores;
 mod round_trips;
 mod secrets;
 mod silence;
+mod stripped;
+mod stripper;
 mod support;
 mod tls;
 mod tokens;

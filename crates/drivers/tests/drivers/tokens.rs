@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dilux_core::model::{Credentials, EngineType};
+use dilux_core::model::{Credentials, EngineType, TlsMode};
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::{Failure, FailureKind};
-use dilux_drivers::{Driver, Renew, Renewal, Target, TlsMode};
+use dilux_drivers::{Driver, Renew, Renewal, Target};
 use dilux_testkit::samples;
 use dilux_testkit::tls::Certificates;
 
@@ -43,14 +43,9 @@ async fn is_used_like_a_password(driver: &dyn Driver, target: &Target) {
 }
 
 async fn is_refused_unless_verified(driver: &dyn Driver, target: &Target) {
-    for tls in [
-        TlsMode::Disabled,
-        TlsMode::Preferred,
-        TlsMode::Required,
-        TlsMode::VerifyAuthority,
-    ] {
+    for tls_mode in [TlsMode::Prefer, TlsMode::Require] {
         let target = Target {
-            tls,
+            tls_mode,
             ..target.clone()
         };
         let failure = driver.probe(&target, None).await.unwrap_err();
