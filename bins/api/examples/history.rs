@@ -17,7 +17,7 @@ use dilux_core::installation::Installation;
 use dilux_core::model::{
     Backup, BackupId, BackupMarks, BackupStatus, BackupWork, Compression, CredentialSource,
     Database, DatabaseId, Engine, EngineType, Job, JobId, JobOwner, JobState, PolicySource, Tier,
-    Trigger, Work,
+    TlsMode, Trigger, Work,
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::repository::{day_of, inverted_ticks};
@@ -302,6 +302,7 @@ fn engine(number: usize, now: Timestamp) -> Result<Engine> {
         engine_type: EngineType::PostgreSql,
         host: format!("db{number}.example.internal").parse()?,
         port: EngineType::PostgreSql.default_port(),
+        tls_mode: TlsMode::default(),
         auth_method: None,
         username: None,
         identity: dilux_core::model::EntraIdentity::default(),

@@ -19,7 +19,7 @@ use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
     BackupPolicy, Compression, CredentialSource, Database, Engine, EngineType, PolicyId,
-    PolicySource, Tier, TierSchedule,
+    PolicySource, Tier, TierSchedule, TlsMode,
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::repository::ScheduleState;
@@ -177,6 +177,7 @@ fn engine(number: usize, now: Timestamp) -> Result<Engine> {
         engine_type: EngineType::PostgreSql,
         host: format!("db{number}.example.internal").parse()?,
         port: EngineType::PostgreSql.default_port(),
+        tls_mode: TlsMode::default(),
         auth_method: None,
         username: None,
         identity: dilux_core::model::EntraIdentity::default(),

@@ -5,7 +5,7 @@ use crate::config::IdentitySetting;
 use crate::entra::Tokens;
 use crate::model::{
     AuthMethod, ClientId, CredentialSource, Credentials, Database, Engine, EngineType,
-    EntraIdentity, Host, UserName,
+    EntraIdentity, Host, TlsMode, UserName,
 };
 use crate::secret::{SecretName, SecretStore, SecretValue};
 use crate::transfer::{Failure, FailureKind};
@@ -43,6 +43,8 @@ pub struct SignIn<'a> {
     pub engine_type: EngineType,
     /// Its host.
     pub host: &'a Host,
+    /// How the connection is protected.
+    pub tls_mode: TlsMode,
 }
 
 impl<'a> SignIn<'a> {
@@ -56,6 +58,7 @@ impl<'a> SignIn<'a> {
             secret: Secret::Kept(engine.secret.as_ref()),
             engine_type: engine.engine_type,
             host: &engine.host,
+            tls_mode: engine.tls_mode,
         }
     }
 

@@ -1,12 +1,15 @@
 //! Connection strings as people copy them from portals: `Server=…;User Id=…;Password=…` and
 //! `postgresql://user:password@host:port/database`. Read once, and taken apart at once.
 
+mod encryption;
+
 use std::borrow::Cow;
 
 use url::Url;
 
-use crate::model::{DatabaseName, EngineType, Host, InvalidName, Port, UserName};
+use crate::model::{DatabaseName, EngineType, Host, InvalidName, Port, TlsMode, UserName};
 use crate::secret::SecretValue;
+use encryption::Encryption;
 
 /// What a connection string says. Its password is redacted wherever it is printed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +26,7 @@ pub struct ConnectionString {
     pub username: Option<UserName>,
     /// Password.
     pub password: Option<SecretValue>,
+    encryption: Encryption,
 }
 
 /// Keys with one meaning, without blanks and in small letters.
@@ -42,11 +46,9 @@ const KEYS: &[(&str, &[&str])] = &[
     ("database", &["database", "initialcatalog", "db", "dbname"]),
     ("user", &["userid", "uid", "user", "username"]),
     ("password", &["password", "pwd"]),
-    ("tls", &["sslmode", "encrypt", "usessl", "ssl"]),
+    ("encryption", &["sslmode", "encrypt", "usessl", "ssl"]),
+    ("trust", &["trustservercertificate"]),
 ];
-
-/// Ways to ask for encryption where it can be had, which is what happens.
-const OPTIONAL_TLS: &[&str] = &["prefer", "preferred", "allow", "optional"];
 
 impl ConnectionString {
     /// Reads one. An error names keys, and no value.
@@ -67,6 +69,12 @@ impl ConnectionString {
             found.set(&key, &value)?;
         }
         Ok(found)
+    }
+
+    /// The TLS mode that it insists on. Words of different drivers mean different things; this is
+    /// never weaker than what any of them means.
+    pub fn tls_mode(&self) -> Option<TlsMode> {
+        self.encryption.tls_mode()
     }
 
     fn from_url(text: &str) -> Result<Self, InvalidName> {
@@ -119,13 +127,8 @@ impl ConnectionString {
             Some("database") => put(&mut self.database, value.parse().map_err(named)?),
             Some("user") => put(&mut self.username, value.parse().map_err(named)?),
             Some("password") => put(&mut self.password, SecretValue::new(value)),
-            Some(_) if OPTIONAL_TLS.contains(&&*value.to_lowercase()) => true,
-            Some(_) => {
-                return Err(refused(format!(
-                    "has a '{key}' that this version cannot promise: it encrypts whenever the \
-                     server does; leave it out"
-                )));
-            }
+            Some("encryption") => return self.encryption.ask(key, value),
+            Some(_) => return self.encryption.trust(key, value),
             None => {
                 let key: String = key.chars().take(40).collect();
                 return Err(refused(format!("has a key '{key}' that is not known")));

@@ -8,7 +8,8 @@ use dilux_core::config::Settings;
 use dilux_core::dispatch::Doorbell;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    BackupWork, Engine, EngineType, Job, JobId, JobOwner, RestoreWork, Trigger, Urgency, Work,
+    BackupWork, Engine, EngineType, Job, JobId, JobOwner, RestoreWork, TlsMode, Trigger, Urgency,
+    Work,
 };
 use dilux_core::random::SystemRandom;
 use dilux_core::storage::{
@@ -57,6 +58,7 @@ impl World {
             engine_type: EngineType::PostgreSql,
             host: "localhost".parse().unwrap(),
             port: 5432.try_into().unwrap(),
+            tls_mode: TlsMode::default(),
             auth_method: None,
             username: None,
             identity: dilux_core::model::EntraIdentity::default(),

@@ -33,7 +33,7 @@ pub struct Target {
 impl Target {
     /// Where `engine` is, to be signed in to with `credentials`.
     pub fn of_engine(engine: &Engine, credentials: Credentials) -> Self {
-        Self::at(engine.host.clone(), engine.port, credentials)
+        Self::at(engine.host.clone(), engine.port, credentials).protected(engine.tls_mode)
     }
 
     /// The server at `host` and `port`. A token is sent to nobody but the server of that name.

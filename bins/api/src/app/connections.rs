@@ -87,7 +87,8 @@ impl Application {
     }
 
     /// Tests what a form holds. Stored credentials are sent to the stored host only; credentials of
-    /// the form, to a host of its choice, only for those who may manage engines.
+    /// the form, to a host of its choice, only for those who may manage engines. Neither is protected
+    /// less than the engine there is.
     pub(crate) async fn test_form(
         &self,
         form: &ConnectionForm,
@@ -96,12 +97,18 @@ impl Application {
         let target = match &form.credentials {
             FormCredentials::Own(own) => {
                 caller.require(Permission::ManageEngines)?;
-                self.reach(&form.sign_in(own), form.port).await?
+                let (engine_type, host, port) = (form.engine_type, &form.host, form.port);
+                let address = engines::EngineAddress::new(engine_type, host, port);
+                let registered = self.engine_at(&address).await?;
+                let mode = registered.map(|engine| engine.value.tls_mode);
+                let target = self.reach(&form.sign_in(own), form.port).await?;
+                target.map(|target| target.protected(mode.unwrap_or_default()))
             }
             FormCredentials::OfEngine(id) => {
                 let engine = self.engine(id).await?.value;
                 form.require_address_of(&engine)?;
-                self.open_engine(&engine).await?
+                let target = self.open_engine(&engine).await?;
+                target.map(|target| target.protected(form.tls_mode))
             }
         };
         let question = Question {
@@ -178,7 +185,8 @@ impl Application {
         match self.installation.access().credentials(sign_in).await {
             Ok(credentials) => {
                 let host = sign_in.host.clone();
-                Ok(Ok(Target::at(host, port, credentials)))
+                let target = Target::at(host, port, credentials);
+                Ok(Ok(target.protected(sign_in.tls_mode)))
             }
             Err(failure) if is_found_by_trying(failure.kind) => Ok(Err(failure)),
             Err(failure) => Err(refuse(failure)),

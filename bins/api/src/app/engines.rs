@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use dilux_core::model::{
     AuditAction, AuditResourceType, Database, Engine, EngineId, EngineType, Host, PolicyId, Port,
+    TlsMode,
 };
 use dilux_core::repository::{DamagedRow, Listing, Versioned};
 use dilux_core::secret::SecretName;
@@ -86,8 +87,40 @@ pub(super) fn created(engine: &Engine) -> Event {
         "engine_type": engine.engine_type.as_str(),
         "host": engine.host.as_str(),
         "port": engine.port.get(),
+        "tls_mode": engine.tls_mode.as_str(),
     });
     event(AuditAction::Create, engine, details)
+}
+
+/// `details` with the TLS mode before and after, where that is another: it decides where credentials
+/// may travel.
+pub(super) fn with_tls_mode(
+    mut details: serde_json::Value,
+    before: &Engine,
+    after: &Engine,
+) -> serde_json::Value {
+    if before.tls_mode != after.tls_mode {
+        details["tls_mode"] = json!({
+            "before": before.tls_mode.as_str(),
+            "after": after.tls_mode.as_str(),
+        });
+    }
+    details
+}
+
+/// Fails when `engine` protects connections less than is demanded for a database on it.
+pub(super) fn require_protection(engine: &Engine, demanded: Option<TlsMode>) -> Result<()> {
+    match demanded {
+        Some(demanded) if demanded > engine.tls_mode => Err(Error::invalid(
+            "tls_mode",
+            format!(
+                "is '{}' for engine '{}', which protects less; change that first, by PUT \
+                 /api/engines/{{id}}",
+                engine.tls_mode, engine.name
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 impl Application {
@@ -208,6 +241,7 @@ impl Application {
             engine_type: new.engine_type,
             host: new.host,
             port: new.port,
+            tls_mode: new.tls_mode,
             auth_method: new.auth_method,
             username: new.username,
             identity,
@@ -249,6 +283,7 @@ pub(super) fn described_by_address(
     engine_type: EngineType,
     host: Host,
     port: Port,
+    tls_mode: TlsMode,
 ) -> Result<NewEngine> {
     let title = match engine_type {
         EngineType::MySql => "MySQL",
@@ -268,6 +303,7 @@ pub(super) fn described_by_address(
         engine_type,
         host,
         port,
+        tls_mode,
         auth_method,
         username,
         password: None,

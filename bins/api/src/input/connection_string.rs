@@ -88,6 +88,7 @@ fn fields(parts: &ConnectionString) -> Vec<(&'static str, Value)> {
                 .as_ref()
                 .map(|password| text(password.expose())),
         ),
+        ("tls_mode", parts.tls_mode().map(|mode| text(mode.as_str()))),
     ];
     let given = |(name, value): (&'static str, Option<Value>)| value.map(|value| (name, value));
     fields.into_iter().filter_map(given).collect()

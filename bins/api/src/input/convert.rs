@@ -6,7 +6,7 @@ use dilux_core::model::{
     AuthMethod, BackupId, CatchUpHours, ClientId, Compression, CronExpression, DatabaseId,
     DatabaseName, DayOfMonth, DayOfWeek, Destination, Email, EngineId, EngineType, Grant, Host,
     HourlyInterval, JitterMinutes, KeepCount, Label, MaxJobs, Month, PageSize, PolicyId,
-    PolicyZone, Port, Role, RpoMinutes, TenantId, TimeOfDay, UserName,
+    PolicyZone, Port, Role, RpoMinutes, TenantId, TimeOfDay, TlsMode, UserName,
 };
 use dilux_core::secret::SecretValue;
 use serde_json::Value;
@@ -57,6 +57,7 @@ from_text!(
     String,
     TenantId,
     TimeOfDay,
+    TlsMode,
     UserName,
 );
 

@@ -105,6 +105,9 @@ pub(crate) struct ConfiguredEngine {
     host: String,
     /// TCP port.
     port: u16,
+    /// How connections to it are protected: `prefer`, `require` or `verify-full`.
+    #[schema(example = "verify-full")]
+    tls_mode: &'static str,
     /// How databases of this engine sign in.
     auth_method: Option<String>,
     /// Account.
@@ -212,6 +215,7 @@ impl From<&model::Engine> for ConfiguredEngine {
             engine_type: engine.engine_type.to_string(),
             host: engine.host.to_string(),
             port: engine.port.get(),
+            tls_mode: engine.tls_mode.as_str(),
             auth_method: engine.auth_method.map(|method| method.to_string()),
             username: engine.username.as_ref().map(UserName::to_string),
             tenant_id: engine.identity.tenant_id.as_ref().map(TenantId::to_string),

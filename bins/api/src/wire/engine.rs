@@ -7,7 +7,7 @@ mod new;
 
 use dilux_core::model::{
     self, AuthMethod, ClientId, EngineType, Host, Label, MaxJobs, PolicyId, Port, TenantId,
-    UserName,
+    TlsMode, UserName,
 };
 use dilux_core::secret::{SecretName, SecretValue};
 use serde::Serialize;
@@ -45,6 +45,10 @@ pub(crate) struct Engine {
     /// TCP port.
     #[schema(example = 3306)]
     port: u16,
+    /// How connections to it are protected, also for its databases: `prefer`, `require` or
+    /// `verify-full`.
+    #[schema(example = "verify-full")]
+    tls_mode: &'static str,
     /// How databases of this engine sign in.
     #[schema(example = "user_password")]
     auth_method: Option<String>,
@@ -88,6 +92,7 @@ impl From<&model::Engine> for Engine {
             engine_type: engine.engine_type.to_string(),
             host: engine.host.to_string(),
             port: engine.port.get(),
+            tls_mode: engine.tls_mode.as_str(),
             auth_method: engine.auth_method.map(|method| method.to_string()),
             username: engine.username.as_ref().map(UserName::to_string),
             tenant_id: engine.identity.tenant_id.as_ref().map(TenantId::to_string),
@@ -148,6 +153,10 @@ pub(crate) struct EngineChange {
     /// Must be the present one.
     #[schema(value_type = Option<u16>)]
     pub(crate) port: Option<Port>,
+    /// How connections to it are protected, also for its databases: `prefer` encrypts when the server
+    /// can, `require` always, and `verify-full` verifies the certificate and its name as well.
+    #[schema(value_type = Option<String>, example = "verify-full")]
+    pub(crate) tls_mode: Option<TlsMode>,
     /// How to sign in; `null` takes all credentials away.
     #[schema(value_type = Option<String>)]
     pub(crate) auth_method: Patch<AuthMethod>,
@@ -208,6 +217,7 @@ impl FromFields for EngineChange {
             engine_type: fields.changed("engine_type"),
             host: fields.changed("host"),
             port: fields.changed("port"),
+            tls_mode: fields.changed("tls_mode"),
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password: sign_in.password,

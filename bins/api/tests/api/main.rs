@@ -54,6 +54,7 @@ mod server;
 mod sessions;
 mod settings;
 mod start;
+mod tls_modes;
 mod tokens;
 mod versions;
 mod viewers;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use dilux_core::clock::{Clock as _, ManualClock, SharedClock};
 use dilux_core::model::{
     BackupPolicy, Compression, CredentialSource, Database, Engine, EngineType, PolicySource, Tier,
-    Timing,
+    Timing, TlsMode,
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::schedule::MissedSlots;
@@ -40,6 +40,7 @@ async fn world() -> World {
         engine_type: EngineType::PostgreSql,
         host: "db.example.internal".parse().unwrap(),
         port: EngineType::PostgreSql.default_port(),
+        tls_mode: TlsMode::default(),
         auth_method: None,
         username: None,
         identity: dilux_core::model::EntraIdentity::default(),

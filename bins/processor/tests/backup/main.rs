@@ -3,6 +3,7 @@
 
 mod moved;
 mod rehearsals;
+mod tls_modes;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use dilux_core::installation::Installation;
 use dilux_core::model::{
     AuthMethod, Backup, BackupId, BackupStatus, BackupWork, Compression, CredentialSource,
     Database, DatabaseId, Engine, EngineId, EngineType, Job, JobId, JobOwner, JobState, Manifest,
-    PolicySource, RestoreWork, Trigger, VerifyWork, Work,
+    PolicySource, RestoreWork, TlsMode, Trigger, VerifyWork, Work,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::retention::{KeepReason, Verdict};
@@ -143,6 +144,7 @@ async fn register(installation: &Installation, server: &PostgresServer) -> (Engi
         engine_type: EngineType::PostgreSql,
         host: server.host(),
         port: server.port(),
+        tls_mode: TlsMode::default(),
         auth_method: Some(AuthMethod::UserPassword),
         username: Some(credentials.username),
         identity: dilux_core::model::EntraIdentity::default(),
@@ -155,12 +157,8 @@ async fn register(installation: &Installation, server: &PostgresServer) -> (Engi
         updated_at: now,
         created_by: None,
     };
-    installation
-        .repositories
-        .engines
-        .insert(engine)
-        .await
-        .unwrap();
+    let engines = &installation.repositories.engines;
+    engines.insert(engine).await.unwrap();
     let database_id: DatabaseId = "database-1".parse().unwrap();
     let database = Database {
         id: database_id.clone(),
@@ -178,12 +176,8 @@ async fn register(installation: &Installation, server: &PostgresServer) -> (Engi
         updated_at: now,
         created_by: None,
     };
-    installation
-        .repositories
-        .databases
-        .insert(database)
-        .await
-        .unwrap();
+    let databases = &installation.repositories.databases;
+    databases.insert(database).await.unwrap();
     (engine_id, database_id)
 }
 

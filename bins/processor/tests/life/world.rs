@@ -8,7 +8,7 @@ use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
     AuthMethod, BackupWork, Compression, CredentialSource, Database, Engine, EngineType, Job,
-    JobId, JobOwner, PolicySource, Trigger, Work,
+    JobId, JobOwner, PolicySource, TlsMode, Trigger, Work,
 };
 use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::storage::Profile;
@@ -86,6 +86,7 @@ impl World {
             engine_type: EngineType::PostgreSql,
             host: "played".parse().unwrap(),
             port: 5432.try_into().unwrap(),
+            tls_mode: TlsMode::default(),
             auth_method: Some(AuthMethod::UserPassword),
             username: Some("backup".parse().unwrap()),
             identity: dilux_core::model::EntraIdentity::default(),

@@ -9,7 +9,7 @@ use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
     BackupPolicy, Compression, CredentialSource, Database, DatabaseId, Engine, EngineType, Job,
-    JobState, PolicySource, Tier, Work,
+    JobState, PolicySource, Tier, TlsMode, Work,
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::repository::Miss;
@@ -67,6 +67,7 @@ pub(crate) async fn world_with(now: &str, wishes: &[(&str, &str)]) -> World {
         engine_type: EngineType::PostgreSql,
         host: "db.example.internal".parse().unwrap(),
         port: EngineType::PostgreSql.default_port(),
+        tls_mode: TlsMode::default(),
         auth_method: None,
         username: None,
         identity: dilux_core::model::EntraIdentity::default(),

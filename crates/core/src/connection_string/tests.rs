@@ -14,6 +14,7 @@ fn whole(engine_type: Option<EngineType>) -> ConnectionString {
         database: Some("shop".parse().unwrap()),
         username: Some("backup".parse().unwrap()),
         password: Some(SecretValue::new("s3cret")),
+        encryption: Encryption::default(),
     }
 }
 
@@ -69,8 +70,13 @@ fn what_is_not_understood_is_named_without_its_value() {
         ("Server=h,s3cret", "between 1 and 65535"),
         ("Server=s3 cret", "host name"),
         ("Server=/var/run/s3cret", "host name"),
-        ("Server=h;SslMode=Required;Password=s3cret", "leave it out"),
-        ("mysql://u:s3cret@h/d?sslmode=verify-full", "leave it out"),
+        ("Server=h;SslMode=None;Password=s3cret", "leave it out"),
+        (
+            "mysql://u:s3cret@h/d?sslmode=disable",
+            "turns encryption off",
+        ),
+        ("Server=h;Encrypt=s3cret", "'Encrypt' whose value"),
+        ("Server=h;Trust Server Certificate=s3cret", "true or false"),
         (
             "mysql://u:s3cret@h/d?allowLoadLocalInfile=true",
             "'allowLoadLocalInfile'",
@@ -89,6 +95,49 @@ fn what_is_not_understood_is_named_without_its_value() {
     }
     let shown = format!("{:?}", read("Server=h;Password=s3cret"));
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn what_insists_on_encryption_becomes_a_mode_that_is_never_weaker() {
+    for (words, mode) in [
+        ("", None),
+        ("SslMode=Preferred", None),
+        ("Encrypt=Optional;sslmode=allow", None),
+        ("TrustServerCertificate=true", None),
+        ("sslmode=require", Some(TlsMode::Require)),
+        ("SSL Mode=Required", Some(TlsMode::Require)),
+        ("sslmode=verify-ca", Some(TlsMode::VerifyFull)),
+        ("SslMode=VerifyCA", Some(TlsMode::VerifyFull)),
+        ("ssl_mode=VERIFY_IDENTITY", Some(TlsMode::VerifyFull)),
+        ("SslMode=VerifyFull", Some(TlsMode::VerifyFull)),
+        ("ssl=true", Some(TlsMode::VerifyFull)),
+        ("useSSL=true", Some(TlsMode::VerifyFull)),
+        ("Encrypt=Mandatory", Some(TlsMode::VerifyFull)),
+        (
+            "Encrypt=True;TrustServerCertificate=False",
+            Some(TlsMode::VerifyFull),
+        ),
+        (
+            "TrustServerCertificate=yes;Encrypt=yes",
+            Some(TlsMode::Require),
+        ),
+        (
+            "Encrypt=strict;TrustServerCertificate=true",
+            Some(TlsMode::VerifyFull),
+        ),
+        (
+            "sslmode=verify-full;ssl=1;TrustServerCertificate=true",
+            Some(TlsMode::VerifyFull),
+        ),
+        ("ssl=true;sslmode=prefer", Some(TlsMode::VerifyFull)),
+        ("sslmode=require;ssl=true", Some(TlsMode::VerifyFull)),
+    ] {
+        let found = read(&format!("Server=h;{words}"));
+        assert_eq!(found.tls_mode(), mode, "{words}");
+        let query = words.replace(';', "&");
+        let found = read(&format!("postgresql://u@h/d?{query}"));
+        assert_eq!(found.tls_mode(), mode, "?{query}");
+    }
 }
 
 proptest! {

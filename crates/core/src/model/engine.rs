@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     AuthMethod, EngineId, EngineType, EntraIdentity, Host, InvalidName, Label, PolicyId, Port,
-    UserName,
+    TlsMode, UserName,
 };
 use crate::secret::SecretName;
 
@@ -21,6 +21,8 @@ pub struct Engine {
     pub host: Host,
     /// Port.
     pub port: Port,
+    /// How connections to it are protected, for all its databases.
+    pub tls_mode: TlsMode,
     /// How databases of this engine sign in, unless they have their own way.
     pub auth_method: Option<AuthMethod>,
     /// Account.

@@ -14,6 +14,7 @@ impl Row for Engine {
         row.text("engine_type", self.engine_type.as_str());
         row.text("host", self.host.as_str());
         row.small("port", u32::from(self.port.get()));
+        row.text("tls_mode", self.tls_mode.as_str());
         row.optional_text("auth_method", self.auth_method.map(AuthMethod::as_str));
         row.optional_text("username", self.username.as_ref().map(UserName::as_str));
         write_identity(row, &self.identity);
@@ -39,6 +40,8 @@ impl Row for Engine {
             engine_type: row.parsed("engine_type")?,
             host: row.parsed("host")?,
             port: read_port(row)?,
+            // Absent from rows of the Python product and of earlier versions.
+            tls_mode: row.optional_parsed("tls_mode")?.unwrap_or_default(),
             auth_method: row.optional_parsed("auth_method")?,
             username: row.optional_parsed("username")?,
             identity: read_identity(row)?,

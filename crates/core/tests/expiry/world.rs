@@ -11,7 +11,7 @@ use dilux_core::installation::Installation;
 use dilux_core::model::{
     Backup, BackupId, BackupWork, Compression, CredentialSource, Database, DatabaseId, Engine,
     EngineType, Job, JobId, JobOwner, JobState, Manifest, PolicySource, ServerIdentity, StoredData,
-    Tier, ToolIdentity, Trigger, Work,
+    Tier, TlsMode, ToolIdentity, Trigger, Work,
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::storage::{
@@ -109,6 +109,7 @@ impl World {
             engine_type: EngineType::PostgreSql,
             host: "db.example.internal".parse().unwrap(),
             port: EngineType::PostgreSql.default_port(),
+            tls_mode: TlsMode::default(),
             auth_method: None,
             username: None,
             identity: dilux_core::model::EntraIdentity::default(),

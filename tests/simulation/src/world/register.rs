@@ -7,6 +7,7 @@ use dilux_core::installation::Installation;
 use dilux_core::model::{
     AuthMethod, BackupPolicy, Compression, CredentialSource, Database, DayOfMonth, DayOfWeek,
     Engine, EngineId, EngineType, HourlyInterval, KeepCount, PolicySource, TierRule, TierSchedule,
+    TlsMode,
 };
 use dilux_core::schedule::system_policies;
 use dilux_core::secret::{SecretName, SecretValue};
@@ -91,6 +92,7 @@ async fn add_engine(
         engine_type,
         host: "db.example.internal".parse()?,
         port: engine_type.default_port(),
+        tls_mode: TlsMode::default(),
         auth_method: Some(AuthMethod::UserPassword),
         username: Some("backup".parse()?),
         identity: dilux_core::model::EntraIdentity::default(),

@@ -100,6 +100,7 @@ fn engine_event(rewrite: &Rewrite<Engine>) -> Event {
         "engine_type": after.engine_type.as_str(),
         "updated_fields": super::engines::differing(before, after),
     });
+    let details = engines::with_tls_mode(details, before, after);
     engines::event(AuditAction::Update, after, details)
 }
 

@@ -1,7 +1,7 @@
 //! Engines of an import. They are found by id, else by address, and come without passwords.
 
 use dilux_core::Error;
-use dilux_core::model::{Engine, EntraIdentity};
+use dilux_core::model::{Engine, EntraIdentity, TlsMode};
 use dilux_core::repository::Versioned;
 
 use super::plan::{ImportKind, PlannedItem, Planner, Rewrite, Write};
@@ -86,6 +86,7 @@ impl Planner<'_> {
     ) -> Engine {
         let mut engine = before.cloned().unwrap_or_else(|| self.empty_engine(entry));
         engine.name = entry.name.clone();
+        engine.tls_mode = entry.tls_mode.unwrap_or(engine.tls_mode);
         engine.auth_method = entry.auth_method.or(engine.auth_method);
         engine.username = entry.username.clone().or(engine.username);
         engine.max_jobs = entry.max_jobs.clone().over(engine.max_jobs);
@@ -113,6 +114,7 @@ impl Planner<'_> {
             engine_type: entry.engine_type,
             host: entry.host.clone(),
             port: entry.port,
+            tls_mode: TlsMode::default(),
             auth_method: None,
             username: None,
             identity: EntraIdentity::default(),
@@ -157,6 +159,7 @@ fn identify(
 pub(super) fn differing(before: &Engine, after: &Engine) -> Vec<String> {
     [
         ("name", before.name != after.name),
+        ("tls_mode", before.tls_mode != after.tls_mode),
         ("auth_method", before.auth_method != after.auth_method),
         ("username", before.username != after.username),
         (

@@ -11,6 +11,7 @@ use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result};
 
 use super::{DatabaseView, creation_details, event};
+use crate::app::engines::require_protection;
 use crate::app::undo::Undo;
 use crate::app::{Application, engines};
 use crate::caller::Caller;
@@ -85,20 +86,23 @@ impl Application {
 
     async fn choose_engine(&self, choice: &EngineChoice) -> Result<EngineOf> {
         match choice {
-            EngineChoice::Existing { id, .. } => {
+            EngineChoice::Existing { id, tls_mode, .. } => {
                 let Some(engine) = self.installation.repositories.engines.get(id).await? else {
                     let reason = format!("there is no engine '{id}'");
                     return Err(Error::invalid("engine_id", reason));
                 };
                 require_agreement(choice, &engine.value)?;
+                require_protection(&engine.value, *tls_mode)?;
                 Ok(EngineOf::Present(Box::new(engine.value)))
             }
-            EngineChoice::At(engine_type, host, port) => {
+            EngineChoice::At(engine_type, host, port, tls_mode) => {
                 let address = engines::EngineAddress::new(*engine_type, host, *port);
                 if let Some(engine) = self.engine_at(&address).await? {
+                    require_protection(&engine.value, Some(*tls_mode))?;
                     return Ok(EngineOf::Present(Box::new(engine.value)));
                 }
-                let new = engines::described_by_address(*engine_type, host.clone(), *port)?;
+                let (host, port) = (host.clone(), *port);
+                let new = engines::described_by_address(*engine_type, host, port, *tls_mode)?;
                 Ok(EngineOf::New(Box::new(new)))
             }
             EngineChoice::Described(new) => self.find_or_describe(new).await,
@@ -123,6 +127,7 @@ impl Application {
                 engine.engine_type, engine.host, engine.port, engine.id
             )));
         }
+        require_protection(&engine.value, Some(new.tls_mode))?;
         Ok(EngineOf::Present(Box::new(engine.value)))
     }
 

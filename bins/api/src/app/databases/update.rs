@@ -10,6 +10,7 @@ use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result};
 
 use super::{DatabaseView, changes, dropped_secret, event};
+use crate::app::engines::require_protection;
 use crate::app::undo::Undo;
 use crate::app::{Application, RACES, too_many_races, write_error};
 use crate::caller::Caller;
@@ -107,6 +108,7 @@ pub(super) fn apply(
     present: &Database,
     (from, to): (&Engine, &Engine),
 ) -> Result<Database> {
+    require_protection(to, change.tls_mode)?;
     let mut problems = unchangeable(change, from, to);
     let mut database = present.clone();
     database.engine_id = to.id.clone();

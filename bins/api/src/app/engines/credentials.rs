@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use serde_json::json;
 
 use super::update::{keys_of, replace};
-use super::{EngineAddress, event};
+use super::{EngineAddress, event, with_tls_mode};
 use crate::app::undo::Undo;
 use crate::app::{Application, ConnectionTest};
 use crate::caller::Caller;
@@ -102,6 +102,7 @@ impl Application {
             "updated_fields": updated_fields(before, &stored.value, change),
             "tested": change.is_tested,
         });
+        let details = with_tls_mode(details, before, &stored.value);
         let action = AuditAction::EngineCredentialsUpdated;
         self.record(caller, event(action, &stored.value, details))
             .await;
@@ -290,6 +291,7 @@ fn apply(change: &CredentialChange, present: &Engine, now: jiff::Timestamp) -> R
     if let Some(port) = change.port {
         engine.port = port;
     }
+    engine.tls_mode = change.tls_mode.unwrap_or(engine.tls_mode);
     let is_moved = EngineAddress::of(&engine) != EngineAddress::of(present);
     let (keys, mut problems) = change
         .identity()
@@ -360,6 +362,7 @@ fn updated_fields(before: &Engine, after: &Engine, change: &CredentialChange) ->
         ("client_secret", change.client_secret.is_some()),
         ("host", before.host != after.host),
         ("port", before.port != after.port),
+        ("tls_mode", before.tls_mode != after.tls_mode),
     ]
     .into_iter()
     .filter_map(|(name, is_set)| is_set.then_some(name))

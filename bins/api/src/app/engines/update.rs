@@ -7,7 +7,7 @@ use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::{Error, Result};
 use serde_json::json;
 
-use super::{event, is_discoverable};
+use super::{event, is_discoverable, with_tls_mode};
 use crate::app::undo::Undo;
 use crate::app::{Application, RACES, databases, is_lost_race, too_many_races, write_error};
 use crate::caller::Caller;
@@ -36,12 +36,13 @@ impl Application {
         if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<EngineUpdate> {
-        let engine = self.store_engine_change(id, change, if_match).await?;
+        let (before, engine) = self.store_engine_change(id, change, if_match).await?;
         let details = json!({
             "engine_id": id.as_str(),
             "engine_type": engine.value.engine_type.as_str(),
             "updated_fields": updated_fields(change),
         });
+        let details = with_tls_mode(details, &before, &engine.value);
         self.record(caller, event(AuditAction::Update, &engine.value, details))
             .await;
         let mut update = EngineUpdate {
@@ -60,12 +61,13 @@ impl Application {
         Ok(update)
     }
 
+    /// The engine before and after.
     async fn store_engine_change(
         &self,
         id: &EngineId,
         change: &EngineChange,
         if_match: &IfMatch,
-    ) -> Result<Versioned<Engine>> {
+    ) -> Result<(Engine, Versioned<Engine>)> {
         let _guard = self.registration.lock().await;
         if let Patch::Set(policy) = &change.policy_id {
             self.require_policy("policy_id", policy).await?;
@@ -88,7 +90,7 @@ impl Application {
                     {
                         self.forget_secret(name).await;
                     }
-                    return Ok(stored);
+                    return Ok((present.value, stored));
                 }
             }
         }
@@ -175,6 +177,7 @@ fn apply(change: &EngineChange, present: &Engine, now: jiff::Timestamp) -> Resul
     if let Some(name) = &change.name {
         engine.name = name.clone();
     }
+    engine.tls_mode = change.tls_mode.unwrap_or(engine.tls_mode);
     engine.policy_id = change.policy_id.clone().over(engine.policy_id);
     engine.max_jobs = change.max_jobs.clone().over(engine.max_jobs);
     engine.username = change.username.clone().over(engine.username);
@@ -248,6 +251,7 @@ fn check_address(change: &EngineChange, present: &Engine) -> Result<()> {
 fn updated_fields(change: &EngineChange) -> Vec<&'static str> {
     [
         ("name", change.name.is_some()),
+        ("tls_mode", change.tls_mode.is_some()),
         ("auth_method", change.auth_method != Patch::Keep),
         ("username", change.username != Patch::Keep),
         ("password", change.password.is_some()),

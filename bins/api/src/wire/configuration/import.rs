@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dilux_core::model::{
     AuthMethod, DatabaseId, DatabaseName, Destination, EngineId, EngineType, Host, Label, MaxJobs,
-    PolicyId, Port, RpoMinutes, UserName,
+    PolicyId, Port, RpoMinutes, TlsMode, UserName,
 };
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -58,6 +58,8 @@ pub(crate) struct EngineEntry {
     pub(crate) host: Host,
     /// Port.
     pub(crate) port: Port,
+    /// How connections to it are protected; `None` leaves it as it is.
+    pub(crate) tls_mode: Option<TlsMode>,
     /// How to sign in; `None` leaves it as it is.
     pub(crate) auth_method: Option<AuthMethod>,
     /// Account; `None` leaves it as it is.
@@ -173,6 +175,7 @@ impl FromFields for EngineEntry {
         let (id, name) = (fields.required("id"), fields.required("name"));
         let engine_type: Option<EngineType> = fields.required("engine_type");
         let (host, port) = (fields.required("host"), fields.optional("port"));
+        let tls_mode = fields.optional("tls_mode");
         let (auth_method, username) = read_sign_in(fields);
         let identity = IdentityPatch::read(fields);
         let (policy_id, max_jobs) = (fields.patch("policy_id"), fields.patch("max_jobs"));
@@ -183,6 +186,7 @@ impl FromFields for EngineEntry {
             engine_type,
             host: host?,
             port: port.unwrap_or(engine_type.default_port()),
+            tls_mode,
             auth_method,
             username,
             identity,
@@ -261,7 +265,7 @@ impl FromQuery for ConfigurationQuery {
     "format": "dilux-configuration", "version": 1,
     "engines": [{
         "id": "6f1c3b1e-7f1c-4a53-9c3e-1f2d3c4b5a69", "name": "Production MySQL",
-        "engine_type": "mysql", "host": "mysql.example.com", "port": 3306,
+        "engine_type": "mysql", "host": "mysql.example.com", "port": 3306, "tls_mode": "verify-full",
         "auth_method": "user_password", "username": "backup",
     }],
 }))]

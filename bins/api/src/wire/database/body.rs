@@ -47,6 +47,10 @@ pub(crate) struct FlatDatabase {
     /// TCP port.
     #[schema(example = 3306, minimum = 1, maximum = 65535)]
     port: Option<u16>,
+    /// How connections are protected at least: a registered engine that protects less is refused, a
+    /// new one gets this mode. `prefer`, `require` or `verify-full`.
+    #[schema(example = "verify-full")]
+    tls_mode: Option<String>,
     /// `false` when absent.
     use_engine_credentials: Option<bool>,
     /// Its own way to sign in.
@@ -123,6 +127,10 @@ pub(crate) struct NestedDatabase {
     /// Label; the name when absent.
     #[schema(example = "Staging App DB")]
     alias: Option<String>,
+    /// How connections are protected at least: a registered engine that protects less is refused, a
+    /// new one gets this mode. `prefer`, `require` or `verify-full`.
+    #[schema(example = "verify-full")]
+    tls_mode: Option<String>,
     /// `true` when absent and no credentials are sent.
     use_engine_credentials: Option<bool>,
     /// Its own way to sign in.
@@ -193,6 +201,10 @@ pub(crate) struct ConnectionFormBody {
     /// TCP port.
     #[schema(example = 5432, minimum = 1, maximum = 65535)]
     port: u16,
+    /// How the connection is protected at least: `prefer`, `require` or `verify-full`. An engine that
+    /// is registered at this address may demand more.
+    #[schema(example = "verify-full")]
+    tls_mode: Option<String>,
     /// Name on the server.
     #[schema(example = "orders")]
     database_name: String,

@@ -2,7 +2,7 @@
 
 use dilux_core::model::{
     AuthMethod, ClientId, DatabaseName, Destination, EngineId, EngineType, Host, Label, PolicyId,
-    Port, RpoMinutes, TenantId, UserName,
+    Port, RpoMinutes, TenantId, TlsMode, UserName,
 };
 use dilux_core::secret::SecretValue;
 use utoipa::ToSchema;
@@ -34,6 +34,9 @@ pub(crate) struct DatabaseChange {
     /// Must be the engine's.
     #[schema(value_type = Option<u16>)]
     pub(crate) port: Option<Port>,
+    /// How connections are protected at least; refused where its engine protects less.
+    #[schema(value_type = Option<String>, example = "verify-full")]
+    pub(crate) tls_mode: Option<TlsMode>,
     /// Whether it signs in as its engine does. `true` deletes its own credentials.
     #[schema(value_type = Option<bool>)]
     pub(crate) use_engine_credentials: Option<bool>,
@@ -110,6 +113,7 @@ impl FromFields for DatabaseChange {
             database_type: fields.optional("database_type"),
             host: fields.optional("host"),
             port: fields.optional("port"),
+            tls_mode: fields.optional("tls_mode"),
             use_engine_credentials: fields.optional("use_engine_credentials"),
             auth_method: sign_in.auth_method,
             username: sign_in.username,

@@ -3,7 +3,8 @@
 use dilux_core::access::{self, Secret};
 use dilux_core::error::FieldProblem;
 use dilux_core::model::{
-    AuthMethod, DatabaseName, Engine, EngineId, EngineType, Host, Port, SecretKind, UserName,
+    AuthMethod, DatabaseName, Engine, EngineId, EngineType, Host, Port, SecretKind, TlsMode,
+    UserName,
 };
 use dilux_core::secret::SecretValue;
 use dilux_core::transfer::FailureKind;
@@ -34,6 +35,8 @@ pub(crate) struct ConnectionForm {
     pub(crate) host: Host,
     /// Port; with stored credentials it must be the engine's.
     pub(crate) port: Port,
+    /// How the connection is protected, at least.
+    pub(crate) tls_mode: TlsMode,
     /// Name on the server.
     pub(crate) database_name: DatabaseName,
     /// Which credentials.
@@ -45,6 +48,7 @@ impl FromFields for ConnectionForm {
         let engine_type = fields.required("database_type");
         let host = fields.required("host");
         let port = fields.required("port");
+        let tls_mode = fields.optional("tls_mode").unwrap_or_default();
         let database_name = fields.required("database_name");
         let credentials = if fields.optional("use_engine_credentials").unwrap_or(false) {
             fields.required("engine_id").map(FormCredentials::OfEngine)
@@ -55,6 +59,7 @@ impl FromFields for ConnectionForm {
             engine_type: engine_type?,
             host: host?,
             port: port?,
+            tls_mode,
             database_name: database_name?,
             credentials: credentials?,
         })
@@ -90,6 +95,7 @@ impl ConnectionForm {
             secret: Secret::Kept(None),
             engine_type: self.engine_type,
             host: &self.host,
+            tls_mode: self.tls_mode,
         }
         .with_secret(own.secret.as_ref())
     }

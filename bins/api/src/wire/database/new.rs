@@ -3,7 +3,7 @@
 
 use dilux_core::model::{
     Compression, DatabaseName, Destination, EngineId, EngineType, Host, Label, PolicyId, Port,
-    RpoMinutes,
+    RpoMinutes, TlsMode,
 };
 use serde_json::Value;
 
@@ -25,9 +25,11 @@ pub(crate) enum EngineChoice {
         host: Option<Host>,
         /// Port, if given.
         port: Option<Port>,
+        /// The least protection of its connections, if given.
+        tls_mode: Option<TlsMode>,
     },
     /// The one at this address, registered without credentials when there is none.
-    At(EngineType, Host, Port),
+    At(EngineType, Host, Port, TlsMode),
     /// The one described, registered when there is none at its address.
     Described(Box<NewEngine>),
 }
@@ -162,6 +164,7 @@ fn read_flat(fields: &Fields<'_>) -> Option<NewDatabase> {
 }
 
 fn read_flat_engine(fields: &Fields<'_>) -> Option<EngineChoice> {
+    let tls_mode = fields.optional("tls_mode");
     if fields.is_given("engine_id") {
         let id = fields.optional("engine_id");
         let (engine_type, host) = (fields.optional("database_type"), fields.optional("host"));
@@ -171,12 +174,14 @@ fn read_flat_engine(fields: &Fields<'_>) -> Option<EngineChoice> {
             engine_type,
             host,
             port,
+            tls_mode,
         });
     }
     let engine_type = fields.required("database_type");
     let host = fields.required("host");
     let port = fields.required("port");
-    Some(EngineChoice::At(engine_type?, host?, port?))
+    let tls_mode = tls_mode.unwrap_or_default();
+    Some(EngineChoice::At(engine_type?, host?, port?, tls_mode))
 }
 
 fn read_nested(fields: &Fields<'_>) -> Option<NewDatabase> {
@@ -208,19 +213,29 @@ fn read_nested(fields: &Fields<'_>) -> Option<NewDatabase> {
     Some(rest.build(engine?, label?, database_name?))
 }
 
-/// The engine, which must be the server that a connection string of the database names.
-fn agree(engine: EngineChoice, database: &Fields<'_>) -> Option<EngineChoice> {
+/// The engine, which must be the server that a connection string of the database names, with the
+/// protection that the database demands.
+fn agree(mut engine: EngineChoice, database: &Fields<'_>) -> Option<EngineChoice> {
+    let demanded: Option<TlsMode> = database.optional("tls_mode");
+    match &mut engine {
+        EngineChoice::Existing { tls_mode, .. } => *tls_mode = demanded,
+        EngineChoice::Described(new) => {
+            new.tls_mode = new.tls_mode.max(demanded.unwrap_or_default());
+        }
+        EngineChoice::At(..) => {}
+    }
     if !database.is_given("connection_string") {
         return Some(engine);
     }
     let engine_type = database.optional("database_type");
     let (host, port) = (database.optional("host"), database.optional("port"));
     match engine {
-        EngineChoice::Existing { id, .. } => Some(EngineChoice::Existing {
+        EngineChoice::Existing { id, tls_mode, .. } => Some(EngineChoice::Existing {
             id,
             engine_type,
             host,
             port,
+            tls_mode,
         }),
         EngineChoice::Described(new) => {
             let is_host = |host: &Host| host.as_str().eq_ignore_ascii_case(new.host.as_str());
@@ -252,6 +267,7 @@ fn read_nested_engine(fields: &Fields<'_>) -> Option<EngineChoice> {
             engine_type: None,
             host: None,
             port: None,
+            tls_mode: None,
         }),
     }
 }

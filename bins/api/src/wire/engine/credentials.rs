@@ -1,6 +1,8 @@
 //! Credentials of engines on the wire.
 
-use dilux_core::model::{self, AuthMethod, ClientId, DatabaseId, Host, Port, TenantId, UserName};
+use dilux_core::model::{
+    self, AuthMethod, ClientId, DatabaseId, Host, Port, TenantId, TlsMode, UserName,
+};
 use dilux_core::secret::SecretValue;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,6 +31,8 @@ pub(crate) struct CredentialChange {
     pub(crate) host: Option<Host>,
     /// New port; then the password is asked for again.
     pub(crate) port: Option<Port>,
+    /// How connections are protected from now on, also in the test.
+    pub(crate) tls_mode: Option<TlsMode>,
     /// Whether to sign in with them first, and to change nothing when that fails; `true` when
     /// absent.
     pub(crate) is_tested: bool,
@@ -64,6 +68,7 @@ impl FromFields for CredentialChange {
             client_secret: sign_in.client_secret,
             host: fields.optional("host"),
             port: fields.optional("port"),
+            tls_mode: fields.optional("tls_mode"),
             is_tested: fields.optional("test").unwrap_or(true),
         })
     }
@@ -100,6 +105,10 @@ pub(crate) struct CredentialChangeBody {
     /// New port; then the password is asked for again.
     #[schema(minimum = 1, maximum = 65535)]
     port: Option<u16>,
+    /// How connections are protected from now on, also in the test: `prefer`, `require` or
+    /// `verify-full`.
+    #[schema(example = "verify-full")]
+    tls_mode: Option<String>,
     /// Whether to sign in with them first, and to change nothing when that fails; `true` when
     /// absent.
     test: Option<bool>,

@@ -2,7 +2,7 @@
 
 use dilux_core::model::{
     AuthMethod, ClientId, EngineType, EntraIdentity, Host, Label, MaxJobs, PolicyId, Port,
-    TenantId, UserName,
+    TenantId, TlsMode, UserName,
 };
 use dilux_core::secret::SecretValue;
 use utoipa::ToSchema;
@@ -25,6 +25,11 @@ pub(crate) struct NewEngine {
     /// TCP port; the type's usual one when absent.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535, example = 3306)]
     pub(crate) port: Port,
+    /// How connections to it are protected, also for its databases: `prefer` encrypts when the server
+    /// can, `require` always, and `verify-full` verifies the certificate and its name as well.
+    /// `prefer` when absent.
+    #[schema(value_type = Option<String>, example = "verify-full")]
+    pub(crate) tls_mode: TlsMode,
     /// How to sign in: `user_password`, `connection_string`, `managed_identity`, `azure_ad`.
     #[schema(value_type = Option<String>, example = "user_password")]
     pub(crate) auth_method: Option<AuthMethod>,
@@ -82,6 +87,7 @@ impl FromFields for NewEngine {
         let engine_type: Option<EngineType> = fields.required("engine_type");
         let host = fields.required("host");
         let port = fields.optional("port");
+        let tls_mode = fields.optional("tls_mode").unwrap_or_default();
         let sign_in = SignIn::read(fields);
         let policy_id = fields.optional("policy_id");
         let max_jobs = fields.optional("max_jobs");
@@ -96,6 +102,7 @@ impl FromFields for NewEngine {
             engine_type,
             host: host?,
             port: port.unwrap_or(engine_type.default_port()),
+            tls_mode,
             auth_method: sign_in.auth_method,
             username: sign_in.username,
             password,
