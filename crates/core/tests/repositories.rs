@@ -307,30 +307,39 @@ async fn history_is_newest_first_across_days_and_its_pages_join_without_gap_or_o
     let database = "db-1".parse().unwrap();
     let newest = backups.newest_of(&database, 3).await.unwrap();
     assert_eq!(newest, seen[..3]);
-    for number in [1, 2, 7, 50, seen.len()] {
-        let behind = &seen[number..];
-        let of_all = backups.nth(None, number).await.unwrap().unwrap();
-        let mut found = Vec::new();
-        let take = |it, _| {
-            found.push(it);
+}
+
+#[tokio::test]
+async fn a_walk_from_the_nth_line_shows_the_lines_behind_it() {
+    let world = world().await;
+    let backups = &world.installation.repositories.backups;
+    let lines: Vec<Backup> = (0..120)
+        .rev()
+        .map(|number| backup("db-1", number))
+        .collect();
+    for line in &lines {
+        backups.put(line).await.unwrap();
+    }
+    let database = "db-1".parse().unwrap();
+    for number in [1, 2, 7, 50, lines.len()] {
+        let (mut of_all, mut of_one) = (Vec::new(), Vec::new());
+        let from = backups.nth(None, number).await.unwrap().unwrap();
+        let walk = backups.walk(Some(&from), 1, |line, _| {
+            of_all.push(line);
             true
-        };
-        backups.walk(Some(&of_all), 1, take).await.unwrap();
-        assert_eq!(found, behind, "{number}");
-        let of_one = backups.nth(Some(&database), number).await.unwrap().unwrap();
-        let mut found = Vec::new();
-        let take = |it, _| {
-            found.push(it);
-            true
-        };
-        let walk = backups.walk_database(&database, Some(&of_one), 1, take);
+        });
         walk.await.unwrap();
-        assert_eq!(found, behind, "{number}");
+        let from = backups.nth(Some(&database), number).await.unwrap().unwrap();
+        let walk = backups.walk_database(&database, Some(&from), 1, |line, _| {
+            of_one.push(line);
+            true
+        });
+        walk.await.unwrap();
+        assert_eq!(of_all, lines[number..], "{number}");
+        assert_eq!(of_one, lines[number..], "{number}");
     }
-    for database in [None, Some(&database)] {
-        let none = backups.nth(database, seen.len() + 1).await.unwrap();
-        assert_eq!(none, None);
-    }
+    let none = backups.nth(None, lines.len() + 1).await.unwrap();
+    assert_eq!(none, None);
 }
 
 #[tokio::test]
