@@ -16,8 +16,10 @@ mod discovery;
 mod downloads;
 mod engines;
 mod events;
+mod export;
 mod files;
 mod health;
+mod history;
 mod identities;
 mod jobs;
 mod metrics;
@@ -50,7 +52,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 pub(crate) use alerts::{AlertView, AlertsView};
 pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
-pub(crate) use backups::{BackupPage, BackupView, Paging};
+pub(crate) use backups::BackupView;
 pub(crate) use components::ComponentsView;
 pub(crate) use configuration::{ConfigurationView, ImportAction, ImportPlan, PlannedItem};
 pub(crate) use connections::ConnectionTest;
@@ -65,8 +67,10 @@ pub(crate) use engines::{
     EngineView, RemovalPreview,
 };
 pub(crate) use events::{Change, Event, EventId, EventStream};
+pub(crate) use export::ExportPart;
 pub(crate) use files::{BackupFile, BackupFiles};
 pub(crate) use health::HealthView;
+pub(crate) use history::{BackupPage, Paging};
 pub(crate) use jobs::{JobPage, Started};
 pub(crate) use metrics::{DatabaseFigures, Figures};
 pub(crate) use page::{Page, Position, Start};

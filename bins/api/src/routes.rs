@@ -14,6 +14,7 @@ mod databases;
 mod dead_letters;
 mod engines;
 mod events;
+mod export;
 mod health;
 mod jobs;
 mod metrics;

@@ -18,6 +18,7 @@ pub(crate) mod database;
 pub(crate) mod dead_letter;
 pub(crate) mod engine;
 pub(crate) mod event;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod metrics;

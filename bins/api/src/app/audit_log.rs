@@ -7,9 +7,7 @@ use dilux_core::model::AuditEntry;
 use dilux_core::repository::{AuditFilter, Cursor, DamagedRow};
 
 use super::Application;
-
-/// Entries that an export reads at a time.
-const EXPORT_PAGE: usize = 200;
+use super::export::{EXPORT_PART, ExportPart};
 
 /// Where a page starts.
 #[derive(Debug, Clone)]
@@ -84,22 +82,26 @@ impl Application {
         })
     }
 
-    /// The next entries of an export, and where it goes on; `None` after the last ones.
+    /// The next entries of an export, newest first, from after `from`.
     pub(crate) async fn export_audit(
         &self,
         filter: &AuditFilter,
-        from: Option<Cursor>,
-    ) -> Result<Option<(Vec<AuditEntry>, Cursor)>> {
-        let (mut entries, mut last) = (Vec::new(), None);
+        from: Option<&Cursor>,
+    ) -> Result<ExportPart<AuditEntry>> {
+        let (mut items, mut last) = (Vec::new(), None);
         let audit = &self.installation.repositories.audit;
         audit
-            .walk(from.as_ref(), filter, |entry, cursor| {
-                entries.push(entry);
+            .walk(from, filter, |entry, cursor| {
+                items.push(entry);
                 last = Some(cursor);
-                entries.len() < EXPORT_PAGE
+                items.len() < EXPORT_PART
             })
             .await?;
-        Ok(last.map(|cursor| (entries, cursor)))
+        let is_full = items.len() == EXPORT_PART;
+        Ok(ExportPart {
+            items,
+            next: last.filter(|_| is_full),
+        })
     }
 
     /// Counts the entries that pass `filter`.

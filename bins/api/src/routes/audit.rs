@@ -1,25 +1,19 @@
 //! The audit log: `/api/audit`.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
-use dilux_core::Error;
-use dilux_core::model::AuditEntry;
-use dilux_core::repository::{AuditFilter, Cursor};
-use futures::stream::{self, Stream, StreamExt as _};
+use dilux_core::repository::Cursor;
 use utoipa_axum::routes;
 
+use super::export::file;
 use crate::app::App;
 use crate::input::Query;
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
-use crate::wire::audit::{
-    Actions, Counts, Entry, ExportFormat, ExportQuery, List, PageQuery, ResourceTypes, Selection,
-};
+use crate::wire::audit::{Actions, Counts, Entry, List, PageQuery, ResourceTypes, Selection};
+use crate::wire::export::ExportQuery;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -95,44 +89,12 @@ async fn export_audit(
     Query(selection): Query<Selection>,
 ) -> Answer<Response> {
     let filter = selection.filter();
-    let first = app.export_audit(&filter, None).await?;
-    let head = stream::once(async move { Ok::<_, Error>(format.head()) });
-    let body = head.chain(parts(app, filter, format, first));
-    let mut response = Response::new(Body::from_stream(body));
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(format.content_type()),
-    );
-    headers.insert(
-        CONTENT_DISPOSITION,
-        HeaderValue::from_static(format.disposition()),
-    );
-    Ok(response)
-}
-
-type Part = Option<(Vec<AuditEntry>, Cursor)>;
-
-/// The text of the export, a few entries at a time; `first` has been read already, so that a store
-/// that does not answer is an answer and not a broken file.
-fn parts(
-    app: App,
-    filter: AuditFilter,
-    format: ExportFormat,
-    first: Part,
-) -> impl Stream<Item = Result<String, Error>> {
-    stream::try_unfold(
-        (app, filter, first),
-        move |(app, filter, part)| async move {
-            let Some((entries, cursor)) = part else {
-                return Ok(None);
-            };
-            let mut text = String::new();
-            for entry in entries {
-                format.write(Entry::from(entry), &mut text);
-            }
-            let next = app.export_audit(&filter, Some(cursor)).await?;
-            Ok(Some((text, (app, filter, next))))
-        },
-    )
+    let read = move |from: Option<Cursor>| {
+        let (app, filter) = (app.clone(), filter.clone());
+        async move {
+            let part = app.export_audit(&filter, from.as_ref()).await?;
+            Ok(part.map(Entry::from))
+        }
+    };
+    file(format, read).await
 }

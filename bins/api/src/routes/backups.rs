@@ -15,9 +15,9 @@ use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::backup::{
-    Backup, BackupDeleted, BackupList, BackupQuery, BulkDeleted, BulkDeletion, BulkDeletionBody,
-    DeletionQuery, DownloadLink, DownloadQuery, FileList, FileQuery, Labels, LabelsBody,
-    ManifestFacts, OneBackup,
+    Backup, BackupDeleted, BackupList, BackupPageQuery, BackupSelection, BulkDeleted, BulkDeletion,
+    BulkDeletionBody, DeletionQuery, DownloadLink, DownloadQuery, FileList, FileQuery, Labels,
+    LabelsBody, ManifestFacts, OneBackup,
 };
 use crate::wire::retention::BackupKept;
 
@@ -36,14 +36,20 @@ pub(super) fn routes() -> Routes {
 
 /// The history of backups, newest first.
 #[utoipa::path(
-    get, path = "/api/backups", tag = "backups", params(BackupQuery),
+    get, path = "/api/backups", tag = "backups",
+    params(
+        BackupPageQuery,
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of an earlier page"),
+        BackupSelection,
+    ),
     responses((status = 200, body = BackupList))
 )]
 async fn list_backups(
     State(app): State<App>,
-    Query(query): Query<BackupQuery>,
+    Query(query): Query<BackupPageQuery>,
+    Query(selection): Query<BackupSelection>,
 ) -> Answer<Json<BackupList>> {
-    let page = app.list_backups(&query).await?;
+    let page = app.list_backups(&selection, &query).await?;
     Ok(Json(BackupList::new(&page, &query)))
 }
 

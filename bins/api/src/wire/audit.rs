@@ -11,8 +11,6 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-pub(crate) use export::{ExportFormat, ExportQuery};
-
 use super::Damaged;
 use super::backup::read_cursor;
 use crate::app::{AuditPage, AuditStart, AuditSummary};
