@@ -1,4 +1,4 @@
-//! The history of backups: pages of it.
+//! The history of backups: pages of it, and all of it for an export.
 
 use std::collections::HashSet;
 
@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::dashboard::by_id;
+use super::export::{EXPORT_PART, ExportPart};
 use super::{Application, BackupView};
 use crate::wire::backup::{BackupPageQuery, BackupSelection};
 
@@ -179,6 +180,22 @@ impl Application {
         Ok(BackupPage {
             items: self.with_engines(backups).await?,
             total,
+            next,
+        })
+    }
+
+    /// The next backups of an export, newest first, from after `from`.
+    pub(crate) async fn export_backups(
+        &self,
+        selection: &BackupSelection,
+        from: Option<&Cursor>,
+    ) -> Result<ExportPart<BackupView>> {
+        let sieve = self.sieve(selection).await?;
+        let mut gathering = Gathering::of(EXPORT_PART);
+        self.walk(&sieve, from, &mut gathering).await?;
+        let (backups, next) = gathering.finish();
+        Ok(ExportPart {
+            items: self.with_engines(backups).await?,
             next,
         })
     }

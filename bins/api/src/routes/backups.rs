@@ -1,11 +1,16 @@
 //! Backups: `/api/backups`. Their bytes are in `data`, what is done with them in `restores`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use dilux_core::model::BackupId;
+use dilux_core::repository::Cursor;
 use utoipa_axum::routes;
 
 use super::data::Origin;
+use super::export::file;
 use super::reply::{Tagged, tagged};
 use crate::app::App;
 use crate::caller::Caller;
@@ -19,11 +24,13 @@ use crate::wire::backup::{
     BulkDeletionBody, DeletionQuery, DownloadLink, DownloadQuery, FileList, FileQuery, Labels,
     LabelsBody, ManifestFacts, OneBackup,
 };
+use crate::wire::export::ExportQuery;
 use crate::wire::retention::BackupKept;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .route(Permission::View, routes!(list_backups))
+        .costly_route(Permission::View, routes!(export_backups))
         .route(Permission::View, routes!(list_files))
         .route(Permission::ReadData, routes!(link_by_blob_name))
         .route(Permission::DeleteData, routes!(delete_by_blob_name))
@@ -51,6 +58,30 @@ async fn list_backups(
 ) -> Answer<Json<BackupList>> {
     let page = app.list_backups(&selection, &query).await?;
     Ok(Json(BackupList::new(&page, &query)))
+}
+
+/// All backups that match, newest first, as a file. A file that could not be read to its end breaks
+/// off with an error of the connection.
+#[utoipa::path(
+    get, path = "/api/backups/export", tag = "backups", params(ExportQuery, BackupSelection),
+    responses((status = 200, content(
+        (String = "application/x-ndjson"), (String = "text/csv")
+    )))
+)]
+async fn export_backups(
+    State(app): State<App>,
+    Query(ExportQuery { format }): Query<ExportQuery>,
+    Query(selection): Query<BackupSelection>,
+) -> Answer<Response> {
+    let selection = Arc::new(selection);
+    let read = move |from: Option<Cursor>| {
+        let (app, selection) = (app.clone(), selection.clone());
+        async move {
+            let part = app.export_backups(&selection, from.as_ref()).await?;
+            Ok(part.map(|view| Backup::from(&view)))
+        }
+    };
+    file(format, read).await
 }
 
 /// The data of backups as files, by name. What the catalogue does not know of is not shown.

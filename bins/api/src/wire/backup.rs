@@ -2,6 +2,7 @@
 
 mod deletion;
 mod download;
+mod export;
 mod file;
 mod label;
 mod list;

@@ -44,6 +44,7 @@ const ROUTES: &[&str] = &[
     "POST /api/dead-letters/{dead_letter_id}/requeue",
     "DELETE /api/dead-letters/{dead_letter_id}",
     "GET /api/backups",
+    "GET /api/backups/export",
     "GET /api/backups/download",
     "GET /api/backups/{backup_id}",
     "GET /api/backups/{backup_id}/download",

@@ -19,6 +19,8 @@ pub(crate) struct Faults {
     pub(crate) secrets_are_down: AtomicBool,
     /// Writes to this table.
     pub(crate) broken_table: Mutex<Option<&'static str>>,
+    /// After so many requests that read tables, all tables.
+    pub(crate) reads_left: Mutex<Option<usize>>,
     /// Requests that read tables so far.
     pub(crate) reads: AtomicUsize,
     /// Rows that they answered.
@@ -32,6 +34,7 @@ impl Faults {
 
     pub(crate) fn mend(&self) {
         *self.broken_table.lock().unwrap() = None;
+        *self.reads_left.lock().unwrap() = None;
         self.tables_are_down.store(false, Ordering::SeqCst);
         self.secrets_are_down.store(false, Ordering::SeqCst);
     }
@@ -51,6 +54,16 @@ impl Faults {
         } else {
             Ok(())
         }
+    }
+
+    fn check_read(&self) -> StorageResult<()> {
+        self.check_tables()?;
+        match self.reads_left.lock().unwrap().as_mut() {
+            Some(0) => return Err(Self::down()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
     }
 
     fn check_write(&self, table: &TableName) -> StorageResult<()> {
@@ -83,7 +96,7 @@ impl TableStore for FaultyTables {
     }
 
     async fn get(&self, table: &TableName, key: &EntityKey) -> StorageResult<Option<StoredEntity>> {
-        self.faults.check_tables()?;
+        self.faults.check_read()?;
         let row = self.inner.get(table, key).await?;
         self.faults.note_read(row.iter().count());
         Ok(row)
@@ -95,14 +108,14 @@ impl TableStore for FaultyTables {
         query: &Query,
         from: Option<&Continuation>,
     ) -> StorageResult<Page> {
-        self.faults.check_tables()?;
+        self.faults.check_read()?;
         let page = self.inner.query(table, query, from).await?;
         self.faults.note_read(page.entities.len());
         Ok(page)
     }
 
     async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {
-        self.faults.check_tables()?;
+        self.faults.check_read()?;
         let version = self.inner.table_version(table).await?;
         self.faults.note_read(0);
         Ok(version)

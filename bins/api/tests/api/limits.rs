@@ -169,6 +169,7 @@ fn these_operations_are_the_costly_ones() {
     found.sort();
     let expected = [
         "GET /api/audit/export",
+        "GET /api/backups/export",
         "GET /api/configuration/export",
         "POST /api/backups/{backup_id}/restore",
         "POST /api/backups/{backup_id}/verify",

@@ -27,6 +27,7 @@ mod engines;
 mod engines_changed;
 mod entra;
 mod events;
+mod exports;
 mod faults;
 mod health;
 mod identity;

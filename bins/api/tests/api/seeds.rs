@@ -60,10 +60,18 @@ impl Seed<'_> {
         if is_completed {
             self.store(world, &job_id, &blob).await;
         }
-        let backup = Backup {
+        let backup = self.line(job_id, blob);
+        repositories.backups.put(&backup).await.unwrap();
+        backup.id
+    }
+
+    /// The line of the history of such a backup.
+    pub(crate) fn line(&self, job_id: JobId, blob: String) -> Backup {
+        let is_completed = self.status == BackupStatus::Completed;
+        Backup {
             id: BackupId::from(&job_id),
             job_id,
-            database_id: database,
+            database_id: self.database.parse().unwrap(),
             database_label: self.label.parse().unwrap(),
             engine_id: Some(self.engine.parse().unwrap()),
             engine_type: EngineType::PostgreSql,
@@ -83,9 +91,7 @@ impl Seed<'_> {
             tiers: Vec::new(),
             marks: dilux_core::model::BackupMarks::default(),
             epoch: 1,
-        };
-        repositories.backups.put(&backup).await.unwrap();
-        backup.id
+        }
     }
 
     fn job(&self, id: &JobId) -> Job {

@@ -80,6 +80,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ),
     ("DELETE /api/dead-letters/{dead_letter_id}", "administer"),
     ("GET /api/backups", "view"),
+    ("GET /api/backups/export", "view"),
     ("GET /api/backups/download", "read-data"),
     ("GET /api/backups/{backup_id}", "view"),
     ("GET /api/backups/{backup_id}/download", "read-data"),

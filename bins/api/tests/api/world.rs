@@ -22,6 +22,7 @@ use dilux_drivers::Drivers;
 use dilux_testkit::entra::FakeEntra;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use crate::faults::{Faults, FaultySecrets, FaultyTables};
@@ -229,6 +230,16 @@ impl World {
     /// Sends a request as it is; the body of the answer is still to be read.
     pub(crate) async fn open(&self, request: Request<Body>) -> Response<Body> {
         self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Serves the API to clients of the network, until the test ends.
+    pub(crate) async fn serve(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        address
     }
 
     /// Sends a request with the bootstrap token and these headers.
