@@ -28,6 +28,7 @@ mod people;
 mod policies;
 mod provider_sign_ins;
 mod readiness;
+mod requeues;
 mod restores;
 mod retention;
 mod retries;

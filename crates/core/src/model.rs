@@ -32,12 +32,12 @@ pub use backup::{Backup, BackupMarks, BackupStatus};
 pub use credentials::{AuthMethod, CredentialKind, Credentials, EntraIdentity, SecretKind};
 pub use database::{CredentialSource, Database, PolicySource, RpoMinutes};
 pub use database_state::{DatabaseState, RecoveryPoint};
-pub use dead_letter::{DeadLetter, DeadLetterReason};
+pub use dead_letter::{DeadLetter, DeadLetterReason, Requeue, Requeued};
 pub use engine::{Engine, MaxJobs};
 pub use fingerprint::{Fingerprint, ObjectFingerprint, TableFingerprint};
 pub use id::{
     AccessRequestId, AlertId, ApiTokenId, AuditId, BackupId, ComponentId, DatabaseId, DeadLetterId,
-    EngineId, InvalidId, JobId, PolicyId, SessionId, UserId, WorkerId,
+    EngineId, InvalidId, JobId, PolicyId, RequeueId, SessionId, UserId, WorkerId,
 };
 pub use job::{
     Attempt, AttemptEnd, BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease,

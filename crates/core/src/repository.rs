@@ -56,7 +56,7 @@ use crate::component::Component;
 use crate::model::{
     AccessRequest, AccessRequestId, AlertId, ApiToken, ApiTokenId, BackupPolicy, ComponentId,
     Database, DatabaseId, DatabaseState, DeadLetter, DeadLetterId, Engine, EngineId, PolicyId,
-    Removal, Session, SessionId,
+    Removal, Requeue, RequeueId, Session, SessionId,
 };
 use crate::random::SharedRandom;
 use crate::secret::SecretStore;
@@ -86,6 +86,8 @@ pub struct Repositories {
     pub states: Collection<DatabaseState, DatabaseId>,
     /// Dead letters by id.
     pub dead_letters: Collection<DeadLetter, DeadLetterId>,
+    /// Requeues of dead letters, by idempotency key. They stand in the table of the letters.
+    pub requeues: Collection<Requeue, RequeueId>,
     /// Acknowledgements of alerts, by alert.
     pub acknowledgements: Collection<Acknowledgement, AlertId>,
     /// Removals under way, by engine.
@@ -145,6 +147,7 @@ impl Repositories {
             policies: Collection::new(tables.clone(), fixed("backuppolicies"), "backup_policy"),
             states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
             dead_letters: Collection::new(tables.clone(), fixed("deadletters"), "dead_letter"),
+            requeues: Collection::new(tables.clone(), fixed("deadletters"), "requeue"),
             acknowledgements: Collection::new(
                 tables.clone(),
                 fixed("alertacknowledgements"),

@@ -1,11 +1,9 @@
-//! Dead letters: list them, give one another chance, throw one away.
+//! Dead letters: list them, throw one away.
 
-use dilux_core::model::{
-    AuditAction, AuditResourceType, DeadLetter, DeadLetterId, DeadLetterReason, JobId,
-};
+use dilux_core::model::{AuditAction, AuditResourceType, DeadLetter, DeadLetterId, JobId};
 use dilux_core::repository::{DamagedRow, Versioned};
 use dilux_core::storage::StorageErrorKind;
-use dilux_core::{Error, Result, crash};
+use dilux_core::{Error, Result};
 use serde_json::json;
 
 use super::Application;
@@ -33,33 +31,6 @@ impl Application {
         })
     }
 
-    /// Puts a letter back: its message into the queue, or for a job that failed for good its work
-    /// into a new job, whose id is answered. The letter goes last, so that a crash leaves it.
-    pub(crate) async fn requeue(
-        &self,
-        id: &DeadLetterId,
-        caller: &Caller,
-    ) -> Result<Option<JobId>> {
-        let letter = self.dead_letter(id).await?;
-        let exhausted = letter
-            .value
-            .job_id
-            .as_ref()
-            .filter(|_| letter.value.reason == DeadLetterReason::ExhaustedJob);
-        let job = if let Some(job) = exhausted {
-            Some(self.book_again(id, job).await?)
-        } else {
-            let dispatcher = &self.installation.dispatcher;
-            dispatcher.resend(&letter.value.text).await?;
-            letter.value.job_id.clone()
-        };
-        crash::point("after-requeue");
-        self.forget(&letter).await?;
-        let event = event(AuditAction::DeadLetterRequeued, &letter.value);
-        self.record(caller, event).await;
-        Ok(job)
-    }
-
     /// Throws a letter away.
     pub(crate) async fn discard(&self, id: &DeadLetterId, caller: &Caller) -> Result<()> {
         let letter = self.dead_letter(id).await?;
@@ -69,19 +40,7 @@ impl Application {
         Ok(())
     }
 
-    /// Books the work of a job that failed for good anew. Its id comes from the letter, so asking
-    /// twice books once.
-    async fn book_again(&self, letter: &DeadLetterId, id: &JobId) -> Result<JobId> {
-        let failed = self.installation.repositories.jobs.get(id).await?;
-        let failed = failed.map(|job| job.value).ok_or_else(|| {
-            Error::Refused(format!("the job '{id}' is gone; discard this letter"))
-        })?;
-        let key = format!("requeue|{letter}|{id}");
-        let booked = self.book_anew(failed, &key).await?;
-        Ok(booked.job.id)
-    }
-
-    async fn dead_letter(&self, id: &DeadLetterId) -> Result<Versioned<DeadLetter>> {
+    pub(super) async fn dead_letter(&self, id: &DeadLetterId) -> Result<Versioned<DeadLetter>> {
         let found = self.installation.repositories.dead_letters.get(id).await?;
         found.ok_or_else(|| Error::NotFound {
             what: "Dead letter",
@@ -90,7 +49,7 @@ impl Application {
     }
 
     /// Deletes a letter; one that is gone already has been dealt with by somebody else.
-    async fn forget(&self, letter: &Versioned<DeadLetter>) -> Result<()> {
+    pub(super) async fn forget(&self, letter: &Versioned<DeadLetter>) -> Result<()> {
         let letters = &self.installation.repositories.dead_letters;
         match letters.delete(&letter.value.id, &letter.version).await {
             Err(error)
@@ -106,7 +65,7 @@ impl Application {
     }
 }
 
-fn event(action: AuditAction, letter: &DeadLetter) -> Event {
+pub(super) fn event(action: AuditAction, letter: &DeadLetter) -> Event {
     Event {
         action,
         resource_type: AuditResourceType::Backup,

@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use dilux_core::model::{DeadLetterId, JobId};
+use dilux_core::model::DeadLetterId;
 use utoipa_axum::routes;
 
 use super::reply::accepted;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::input::Id;
+use crate::input::{Id, IdempotencyKey};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
@@ -35,19 +35,21 @@ async fn list_dead_letters(State(app): State<App>) -> Answer<Json<DeadLetterList
 /// Gives a letter another chance: its message is rung again, or its failed job booked anew.
 #[utoipa::path(
     post, path = "/api/dead-letters/{dead_letter_id}/requeue", tag = "jobs",
-    params(("dead_letter_id" = String, Path, description = "Id of the letter")),
+    params(
+        ("dead_letter_id" = String, Path, description = "Id of the letter"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same requeue, \
+            also when the letter is gone; it is remembered for at least a week"),
+    ),
     responses((status = 202, body = DeadLetterRequeued))
 )]
 async fn requeue_dead_letter(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<DeadLetterId>,
+    IdempotencyKey(key): IdempotencyKey,
 ) -> Answer<(StatusCode, Json<DeadLetterRequeued>)> {
-    let job = app.requeue(&id, &caller).await?;
-    Ok(accepted(DeadLetterRequeued {
-        message: "Dead letter requeued".to_owned(),
-        job_id: job.as_ref().map(JobId::to_string),
-    }))
+    let (requeued, is_new) = app.requeue(&id, key.as_deref(), &caller).await?;
+    Ok(accepted(DeadLetterRequeued::new(&requeued, is_new)))
 }
 
 /// Throws a letter away.

@@ -1,6 +1,6 @@
 //! Dead letters on the wire.
 
-use dilux_core::model::{self, JobId};
+use dilux_core::model::{self, JobId, Requeued};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,7 +66,22 @@ impl From<DeadLetters> for DeadLetterList {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeadLetterRequeued {
     /// What was done.
-    pub(crate) message: String,
+    #[schema(example = "Dead letter requeued")]
+    message: &'static str,
     /// The job to watch, as far as one is known.
-    pub(crate) job_id: Option<String>,
+    job_id: Option<String>,
+}
+
+impl DeadLetterRequeued {
+    /// What came of it; `is_new` unless an earlier request with the same key did it.
+    pub(crate) fn new(requeued: &Requeued, is_new: bool) -> Self {
+        Self {
+            message: if is_new {
+                "Dead letter requeued"
+            } else {
+                "This Idempotency-Key requeued this letter before"
+            },
+            job_id: requeued.job_id.as_ref().map(JobId::to_string),
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What the workers could not work off.
 
+mod requeued_once;
+
 use dilux_core::dispatch::Doorbell;
 use dilux_core::model::{DeadLetter, DeadLetterReason, JobId, JobState};
 use dilux_core::transfer::{Failure, FailureKind};
@@ -8,24 +10,45 @@ use serde_json::{Value, json};
 use crate::jobs::{change, job_id, shop, trigger};
 use crate::world::World;
 
-async fn set_aside(world: &World, text: &str, reason: DeadLetterReason, job: Option<JobId>) {
+pub(crate) async fn set_aside(
+    world: &World,
+    text: &str,
+    reason: DeadLetterReason,
+    job: Option<JobId>,
+) {
     let letter = DeadLetter::new(text, reason, job, world.installation.clock.now());
     let letters = &world.installation.repositories.dead_letters;
     letters.set_aside(letter).await.unwrap();
 }
 
-async fn letters(world: &World) -> Vec<Value> {
+pub(crate) async fn letters(world: &World) -> Vec<Value> {
     let answer = world.get("/api/dead-letters").await.expect(200);
     assert_eq!(answer["damaged"], json!([]));
     answer["dead_letters"].as_array().unwrap().clone()
 }
 
-async fn queued(world: &World) -> Vec<String> {
+pub(crate) async fn queued(world: &World) -> Vec<String> {
     let (queues, queue) = (
         &world.installation.storage.queues,
         &world.installation.settings.queue,
     );
     queues.peek(queue, 32).await.unwrap()
+}
+
+/// A job whose workers all died, and the message that rang for it.
+pub(crate) async fn exhausted(world: &World) -> (JobId, String) {
+    let failed = job_id(&trigger(world, &shop(world).await, None).await);
+    let now = world.installation.clock.now();
+    change(world, &failed, |mut job| {
+        job.state = JobState::Failed {
+            at: now,
+            failure: Failure::new(FailureKind::WorkerLost, "the worker died 4 times"),
+        };
+        job
+    })
+    .await;
+    let text = json!({"v": 1, "job_id": failed.as_str()}).to_string();
+    (failed, text)
 }
 
 #[tokio::test]
@@ -50,17 +73,7 @@ async fn a_message_that_is_requeued_rings_again_as_it_was() {
 #[tokio::test]
 async fn the_work_of_an_exhausted_job_is_booked_anew_once() {
     let world = World::new().await;
-    let failed = job_id(&trigger(&world, &shop(&world).await, None).await);
-    let now = world.installation.clock.now();
-    change(&world, &failed, |mut job| {
-        job.state = JobState::Failed {
-            at: now,
-            failure: Failure::new(FailureKind::WorkerLost, "the worker died 4 times"),
-        };
-        job
-    })
-    .await;
-    let text = json!({"v": 1, "job_id": failed.as_str()}).to_string();
+    let (failed, text) = exhausted(&world).await;
     let mut booked = Vec::new();
     for _ in 0..2 {
         let reason = DeadLetterReason::ExhaustedJob;

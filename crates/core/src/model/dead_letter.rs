@@ -1,8 +1,8 @@
 //! Dead letter: what a worker could not work off, set aside for a person and never dropped.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{DeadLetterId, InvalidName, JobId};
+use super::{DeadLetterId, InvalidName, JobId, RequeueId};
 
 /// Why a letter is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,5 +94,54 @@ impl DeadLetter {
             job_id,
             at,
         }
+    }
+}
+
+/// That somebody asked with an idempotency key for a letter to be put back. It outlives the letter,
+/// so that asking again with the same key is answered and puts nothing back twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requeue {
+    /// Made of the key.
+    pub id: RequeueId,
+    /// The letter.
+    pub letter: DeadLetterId,
+    /// When that one was set aside. The same message may be set aside again later.
+    pub letter_at: Timestamp,
+    /// When it was asked for first.
+    pub at: Timestamp,
+    /// What came of it; `None` while it is not known to be done.
+    pub outcome: Option<Requeued>,
+}
+
+/// A letter that was put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requeued {
+    /// The job to watch, as far as one is known.
+    pub job_id: Option<JobId>,
+}
+
+impl Requeue {
+    /// How long keys are remembered.
+    pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+    /// A requeue of `letter` that begins at `at`.
+    pub fn new(key: &str, letter: &DeadLetter, at: Timestamp) -> Self {
+        Self {
+            id: RequeueId::of_key(key),
+            letter: letter.id.clone(),
+            letter_at: letter.at,
+            at,
+            outcome: None,
+        }
+    }
+
+    /// Whether this is about the letter that is there.
+    pub fn is_of(&self, letter: &DeadLetter) -> bool {
+        self.letter == letter.id && self.letter_at == letter.at
+    }
+
+    /// Whether it may be forgotten.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) > Self::KEPT
     }
 }

@@ -127,6 +127,10 @@ id_type!(
     DeadLetterId
 );
 id_type!(
+    /// Id of a requeue: a hash of the idempotency key that it was asked for with.
+    RequeueId
+);
+id_type!(
     /// Id of an alert: a hash of what it tells of, which thing, and since what.
     AlertId
 );
@@ -194,6 +198,13 @@ impl DeadLetterId {
     /// The id of the letter with this text.
     pub fn of_text(text: &str) -> Self {
         Self(hash_text(&[b"dead letter|", text.as_bytes()]))
+    }
+}
+
+impl RequeueId {
+    /// The id of the requeue with this idempotency key.
+    pub fn of_key(key: &str) -> Self {
+        Self(hash_text(&[b"requeue|", key.as_bytes()]))
     }
 }
 

@@ -1,10 +1,11 @@
-//! Dead letters: table `deadletters`, partition `dead_letter`.
+//! Dead letters: table `deadletters`, partition `dead_letter`; and in the partition `requeue` which of
+//! them were put back on requests with an idempotency key.
 
 use bytes::Bytes;
 
 use super::collection::Collection;
 use super::row::{Row, RowError, RowFault, RowReader, RowWriter};
-use crate::model::{DeadLetter, DeadLetterId, JobId};
+use crate::model::{DeadLetter, DeadLetterId, JobId, Requeue, Requeued};
 use crate::storage::{StorageErrorKind, StorageResult, Value};
 
 impl Collection<DeadLetter, DeadLetterId> {
@@ -38,6 +39,33 @@ impl Row for DeadLetter {
             reason: row.parsed("reason")?,
             job_id: row.optional_parsed("job_id")?,
             at: row.instant("at")?,
+        })
+    }
+}
+
+impl Row for Requeue {
+    fn row_key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn write(&self, row: &mut RowWriter) {
+        row.text("letter", self.letter.as_str());
+        row.instant("letter_at", self.letter_at);
+        row.instant("at", self.at);
+        row.flag("is_done", self.outcome.is_some());
+        let job = self.outcome.as_ref().and_then(|it| it.job_id.as_ref());
+        row.optional_text("job_id", job.map(JobId::as_str));
+    }
+
+    fn read(row: &RowReader<'_>) -> Result<Self, RowFault> {
+        let job_id = row.optional_parsed("job_id")?;
+        let is_done = row.flag("is_done", false)?;
+        Ok(Self {
+            id: row.key_parsed()?,
+            letter: row.parsed("letter")?,
+            letter_at: row.instant("letter_at")?,
+            at: row.instant("at")?,
+            outcome: is_done.then_some(Requeued { job_id }),
         })
     }
 }
