@@ -23,7 +23,7 @@ pub(super) fn routes() -> Routes {
     let methods = methods.layer(DefaultBodyLimit::max(DOCUMENT_LIMIT));
     Routes::default()
         .costly_route(Permission::Administer, routes!(export_configuration))
-        .route(Permission::Administer, (schemas, paths, methods))
+        .costly_route(Permission::Administer, (schemas, paths, methods))
 }
 
 /// Settings, policies, engines and databases as one document, without any secret.

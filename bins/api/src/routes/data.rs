@@ -20,7 +20,7 @@ use crate::problem::{Answer, Problem, Refusal};
 use crate::registration::Routes;
 
 pub(super) fn routes() -> Routes {
-    Routes::default().route(Permission::ReadData, routes!(download_backup))
+    Routes::default().costly_route(Permission::ReadData, routes!(download_backup))
 }
 
 /// The address under which the client called, for links.

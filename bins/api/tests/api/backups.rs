@@ -15,7 +15,10 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn new() -> Self {
-        let world = World::new().await;
+        Self::on(World::new().await).await
+    }
+
+    pub(crate) async fn on(world: World) -> Self {
         let engine = engine(&world, "postgresql", "pg").await;
         let database = database(&world, &engine, "shop").await;
         Self {

@@ -5,6 +5,7 @@ use dilux_api::openapi;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::backups::Shop;
 use crate::sessions::member;
 use crate::world::{Answer, World};
 
@@ -155,6 +156,45 @@ async fn what_is_costly_has_a_limit_of_its_own() {
     test(&operator).await.expect(404);
 }
 
+#[tokio::test]
+async fn a_download_and_each_of_its_parts_is_costly_and_a_link_is_not() {
+    let shop = Shop::on(World::with_variable(COSTLY, "3").await).await;
+    let (world, seed) = (&shop.world, shop.seed());
+    let id = seed.plant(world).await;
+    let data = format!("/api/backups/{id}/data");
+    let part = async |range: &str| {
+        let headers = [("range", range)];
+        world.call_with(Method::GET, &data, &headers, None).await
+    };
+    world.get(&data).await.is(200);
+    part("bytes=1-3").await.is(206);
+    part("bytes=4-").await.is(206);
+    assert_eq!(too_many(&part("bytes=1-3").await), 20);
+    assert_eq!(too_many(&world.get(&data).await), 20);
+    let link = format!("/api/backups/{id}/download");
+    world.get(&link).await.expect(200);
+    world.clock.advance(SignedDuration::from_secs(20));
+    world.get(&data).await.is(200);
+}
+
+#[tokio::test]
+async fn an_import_too_many_is_refused_and_changes_nothing() {
+    let world = World::with_variable(COSTLY, "2").await;
+    let document = world.get("/api/configuration/export").await.expect(200);
+    let mut changed = document.clone();
+    changed["settings"]["default_retention_days"] = json!(77);
+    let import = "/api/configuration/import";
+    let dry_run = format!("{import}?dry_run=true");
+    world.post(&dry_run, &document).await.expect(200);
+    too_many(&world.post(import, &changed).await);
+    let settings = world.get("/api/settings").await.expect(200);
+    assert_ne!(settings["settings"]["default_retention_days"], json!(77));
+    world.clock.advance(SignedDuration::from_secs(30));
+    world.post(import, &changed).await.expect(200);
+    let settings = world.get("/api/settings").await.expect(200);
+    assert_eq!(settings["settings"]["default_retention_days"], json!(77));
+}
+
 #[test]
 fn these_operations_are_the_costly_ones() {
     let document = serde_json::to_value(openapi()).unwrap();
@@ -170,9 +210,11 @@ fn these_operations_are_the_costly_ones() {
     let expected = [
         "GET /api/audit/export",
         "GET /api/backups/export",
+        "GET /api/backups/{backup_id}/data",
         "GET /api/configuration/export",
         "POST /api/backups/{backup_id}/restore",
         "POST /api/backups/{backup_id}/verify",
+        "POST /api/configuration/import",
         "POST /api/databases/test-connection",
         "POST /api/databases/{database_id}/backup",
         "POST /api/databases/{database_id}/test",

@@ -149,7 +149,7 @@ pub const VARIABLES: &[Variable] = &[
         "DILUX_COSTLY_REQUESTS_PER_MINUTE",
         "120",
         "The same for what one caller starts or sends out: connection tests, discoveries, \
-         backups, restores, verifications, exports; `0`: all.",
+         backups, restores, verifications, exports, imports, downloads of data; `0`: all.",
     ),
     variable(
         "DILUX_AUTH",
