@@ -51,7 +51,7 @@ use dilux_core::{Error, Result};
 use dilux_drivers::Drivers;
 use tokio::sync::{Mutex, Semaphore};
 
-pub(crate) use alerts::{AlertView, AlertsView};
+pub(crate) use alerts::AlertView;
 pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
 pub(crate) use backups::BackupView;
 pub(crate) use components::ComponentsView;
@@ -59,7 +59,6 @@ pub(crate) use configuration::{ConfigurationView, ImportAction, ImportPlan, Plan
 pub(crate) use connections::ConnectionTest;
 pub(crate) use dashboard::{FailingDatabase, Period, Status, StorageUse};
 pub(crate) use databases::{DatabasePage, DatabaseView, effective_policy};
-pub(crate) use dead_letters::DeadLetters;
 pub(crate) use deletions::{BackupsDeleted, BulkOutcome, Deleted};
 pub(crate) use discovery::{Discovery, FoundDatabase, Import};
 pub(crate) use downloads::{BackupData, Link};
@@ -74,7 +73,7 @@ pub(crate) use health::HealthView;
 pub(crate) use history::{BackupPage, Paging};
 pub(crate) use jobs::{JobPage, Started};
 pub(crate) use metrics::{DatabaseFigures, Figures};
-pub(crate) use page::{Page, Position, Start};
+pub(crate) use page::{Listed, Page, Position, Start};
 pub(crate) use people::UserPage;
 pub(crate) use retention::TimerView;
 

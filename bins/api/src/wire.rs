@@ -22,6 +22,7 @@ pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod metrics;
+pub(crate) mod page;
 pub(crate) mod policy;
 pub(crate) mod provider;
 pub(crate) mod retention;

@@ -10,8 +10,11 @@ use dilux_core::{Error, Result};
 use serde_json::json;
 
 use super::audit::Event;
-use super::{Application, is_lost_race};
+use super::page::newest_first;
+use super::{Application, Listed, Page, is_lost_race};
 use crate::caller::Caller;
+use crate::wire::alert::AlertFilter;
+use crate::wire::page::PageWish;
 
 /// An alert as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,20 +27,34 @@ pub(crate) struct AlertView {
 
 /// The alerts.
 #[derive(Debug)]
-pub(crate) struct AlertsView {
+pub(super) struct AlertsView {
     /// Those of the newest onset first.
-    pub(crate) items: Vec<AlertView>,
+    pub(super) items: Vec<AlertView>,
     /// Rows that cannot be read.
-    pub(crate) damaged: Vec<DamagedRow>,
+    damaged: Vec<DamagedRow>,
 }
 
 type Acknowledgements = HashMap<AlertId, Versioned<Acknowledgement>>;
 
 impl Application {
     /// All alerts that there are now.
-    pub(crate) async fn list_alerts(&self) -> Result<AlertsView> {
+    pub(super) async fn alerts(&self) -> Result<AlertsView> {
         let (view, _) = self.alerts_and_others().await?;
         Ok(view)
+    }
+
+    /// The alerts that match `filter`, those of the newest onset first.
+    pub(crate) async fn list_alerts(
+        &self,
+        filter: &AlertFilter,
+        wish: &PageWish,
+    ) -> Result<Listed<AlertView>> {
+        let AlertsView { mut items, damaged } = self.alerts().await?;
+        items.retain(|view| filter.matches(view));
+        let page = Page::cut(items, &wish.start(), wish.limit(), |view: &AlertView| {
+            (newest_first(view.alert.since), view.alert.id.to_string())
+        });
+        Ok(Listed { page, damaged })
     }
 
     /// One alert.

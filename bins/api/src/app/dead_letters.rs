@@ -1,34 +1,26 @@
 //! Dead letters: list them, throw one away.
 
 use dilux_core::model::{AuditAction, AuditResourceType, DeadLetter, DeadLetterId, JobId};
-use dilux_core::repository::{DamagedRow, Versioned};
+use dilux_core::repository::{Listing, Versioned};
 use dilux_core::storage::StorageErrorKind;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
-use super::Application;
 use super::audit::Event;
+use super::page::newest_first;
+use super::{Application, Listed, Page};
 use crate::caller::Caller;
-
-/// The dead letters.
-#[derive(Debug)]
-pub(crate) struct DeadLetters {
-    /// Newest first.
-    pub(crate) items: Vec<DeadLetter>,
-    /// Rows that cannot be read.
-    pub(crate) damaged: Vec<DamagedRow>,
-}
+use crate::wire::page::PageWish;
 
 impl Application {
-    /// All dead letters, newest first.
-    pub(crate) async fn dead_letters(&self) -> Result<DeadLetters> {
-        let listing = self.installation.repositories.dead_letters.list().await?;
-        let mut items: Vec<DeadLetter> = listing.items.into_iter().map(|row| row.value).collect();
-        items.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
-        Ok(DeadLetters {
-            items,
-            damaged: listing.damaged,
-        })
+    /// The dead letters, newest first.
+    pub(crate) async fn list_dead_letters(&self, wish: &PageWish) -> Result<Listed<DeadLetter>> {
+        let Listing { items, damaged } = self.installation.repositories.dead_letters.list().await?;
+        let items = items.into_iter().map(|row| row.value).collect();
+        let page = Page::cut(items, &wish.start(), wish.limit(), |letter: &DeadLetter| {
+            (newest_first(letter.at), letter.id.to_string())
+        });
+        Ok(Listed { page, damaged })
     }
 
     /// Throws a letter away.

@@ -192,13 +192,13 @@ impl Application {
     }
 
     async fn dead_letters_by_reason(&self) -> Result<BTreeMap<&'static str, u64>> {
-        let letters = self.dead_letters().await?;
+        let letters = self.installation.repositories.dead_letters.list().await?;
         let mut counts: BTreeMap<_, u64> = BTreeMap::new();
         for reason in DeadLetterReason::ALL {
             counts.insert(reason.as_str(), 0);
         }
         for letter in letters.items {
-            *counts.entry(letter.reason.as_str()).or_insert(0) += 1;
+            *counts.entry(letter.value.reason.as_str()).or_insert(0) += 1;
         }
         Ok(counts)
     }

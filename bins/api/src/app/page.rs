@@ -1,4 +1,4 @@
-//! Pages of lists that are sorted by a name: by offset, or after the last entry of an earlier page,
+//! Pages of lists that are sorted by a name or by time: by offset, or after the last entry of an earlier page,
 //! which neither skips nor repeats an entry while others are added or removed.
 
 use std::fmt;
@@ -6,9 +6,19 @@ use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
 use dilux_core::model::InvalidName;
+use dilux_core::repository::DamagedRow;
+use jiff::Timestamp;
 
-/// What a list is sorted by: a name, and what tells apart those of the same name.
+/// What a list is sorted by: a name or [`newest_first`], and what tells apart those of the same.
 pub(crate) type SortKey = (String, String);
+
+/// A text that sorts a later instant before an earlier one.
+pub(crate) fn newest_first(at: Timestamp) -> String {
+    format!(
+        "{:021}",
+        Timestamp::MAX.as_nanosecond() - at.as_nanosecond()
+    )
+}
 
 /// The place of an entry in a sorted list. Clients see it as opaque text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +42,15 @@ pub(crate) struct Page<T> {
     pub(crate) total: usize,
     /// Where the next page starts, when there is one.
     pub(crate) next: Option<Position>,
+}
+
+/// A page of what is stored.
+#[derive(Debug)]
+pub(crate) struct Listed<T> {
+    /// The page.
+    pub(crate) page: Page<T>,
+    /// Rows that cannot be read.
+    pub(crate) damaged: Vec<DamagedRow>,
 }
 
 impl<T> Page<T> {
@@ -117,6 +136,19 @@ mod tests {
         assert_eq!((all.items.len(), all.next), (2, None));
         let beyond = Page::cut(vec!["a", "b"], &Start::Offset(9), 2, key);
         assert_eq!((beyond.items.len(), beyond.total), (0, 2));
+    }
+
+    #[test]
+    fn later_instants_come_first() {
+        let mut instants = ["0001-01-01", "1969-12-31", "2026-01-31", "9999-12-30"]
+            .map(|day| format!("{day}T00:00:00.000000001Z").parse().unwrap())
+            .to_vec();
+        instants.extend([Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH]);
+        instants.sort_by_key(|at| newest_first(*at));
+        assert!(
+            instants.is_sorted_by(|one, next| one > next),
+            "{instants:?}"
+        );
     }
 
     #[test]

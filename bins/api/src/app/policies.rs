@@ -13,21 +13,28 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::audit::Event;
-use super::{Application, RACES, too_many_races, write_error};
+use super::{Application, Listed, Page, RACES, too_many_races, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
+use crate::wire::page::PageWish;
 use crate::wire::policy::{NewPolicy, PolicyChange, PolicySettings};
 
 impl Application {
-    /// All policies, those of the product first, then by name.
-    pub(crate) async fn list_policies(&self) -> Result<Listing<Versioned<BackupPolicy>>> {
-        let mut listing = self.installation.repositories.policies.list().await?;
-        listing.items.sort_by_cached_key(|policy| {
-            let policy = &policy.value;
-            let name = policy.name.as_str().to_lowercase();
-            (!policy.is_system, name, policy.id.clone())
-        });
-        Ok(listing)
+    /// The policies, those of the product first, then by name.
+    pub(crate) async fn list_policies(&self, wish: &PageWish) -> Result<Listed<BackupPolicy>> {
+        let Listing { items, damaged } = self.installation.repositories.policies.list().await?;
+        let items = items.into_iter().map(|row| row.value).collect();
+        let page = Page::cut(
+            items,
+            &wish.start(),
+            wish.limit(),
+            |policy: &BackupPolicy| {
+                let rank = if policy.is_system { '0' } else { '1' };
+                let name = policy.name.as_str().to_lowercase();
+                (format!("{rank}{name}"), policy.id.to_string())
+            },
+        );
+        Ok(Listed { page, damaged })
     }
 
     /// One policy.

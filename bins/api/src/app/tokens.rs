@@ -10,10 +10,12 @@ use dilux_core::{Error, Result};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::Application;
 use super::audit::Event;
+use super::page::newest_first;
+use super::{Application, Listed, Page};
 use crate::caller::{Caller, Proof};
 use crate::identity::IdentityProvider;
+use crate::wire::page::PageWish;
 use crate::wire::token::NewToken;
 
 impl Application {
@@ -112,18 +114,14 @@ impl Application {
         Ok((token, text))
     }
 
-    /// All tokens, newest first.
-    pub(crate) async fn list_tokens(&self) -> Result<Listing<ApiToken>> {
-        let found = self.installation.repositories.api_tokens.list().await?;
-        let mut items: Vec<ApiToken> = found.items.into_iter().map(|row| row.value).collect();
-        items.sort_by(|a, b| {
-            let by_time = b.created_at.cmp(&a.created_at);
-            by_time.then_with(|| a.id.cmp(&b.id))
+    /// The tokens, newest first.
+    pub(crate) async fn list_tokens(&self, wish: &PageWish) -> Result<Listed<ApiToken>> {
+        let Listing { items, damaged } = self.installation.repositories.api_tokens.list().await?;
+        let items = items.into_iter().map(|row| row.value).collect();
+        let page = Page::cut(items, &wish.start(), wish.limit(), |token: &ApiToken| {
+            (newest_first(token.created_at), token.id.to_string())
         });
-        Ok(Listing {
-            items,
-            damaged: found.damaged,
-        })
+        Ok(Listed { page, damaged })
     }
 
     /// Revokes a token: the next request with it is refused.

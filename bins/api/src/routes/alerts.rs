@@ -12,6 +12,7 @@ use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::alert::{Alert, AlertFilter, AlertList};
+use crate::wire::page::PageWish;
 use crate::wire::retention::Wish;
 
 pub(super) fn routes() -> Routes {
@@ -23,16 +24,17 @@ pub(super) fn routes() -> Routes {
 
 /// What somebody must act on now, the newest onset first. What is over is not listed.
 #[utoipa::path(
-    get, path = "/api/alerts", tag = "alerts", params(AlertFilter),
+    get, path = "/api/alerts", tag = "alerts", params(PageWish, AlertFilter),
     responses((status = 200, body = AlertList))
 )]
 async fn list_standing_alerts(
     State(app): State<App>,
     caller: Caller,
+    Query(wish): Query<PageWish>,
     Query(filter): Query<AlertFilter>,
 ) -> Answer<Json<AlertList>> {
-    let found = app.list_alerts().await?;
-    Ok(Json(AlertList::new(found, &filter, &caller)))
+    let found = app.list_alerts(&filter, &wish).await?;
+    Ok(Json(AlertList::new(found, &caller)))
 }
 
 /// One alert, while what it tells of lasts.

@@ -9,12 +9,13 @@ use utoipa_axum::routes;
 use super::reply::accepted;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::input::{Id, IdempotencyKey};
+use crate::input::{Id, IdempotencyKey, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::Done;
 use crate::wire::dead_letter::{DeadLetterList, DeadLetterRequeued};
+use crate::wire::page::PageWish;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -25,11 +26,14 @@ pub(super) fn routes() -> Routes {
 
 /// What the workers could not work off, newest first.
 #[utoipa::path(
-    get, path = "/api/dead-letters", tag = "jobs",
+    get, path = "/api/dead-letters", tag = "jobs", params(PageWish),
     responses((status = 200, body = DeadLetterList))
 )]
-async fn list_dead_letters(State(app): State<App>) -> Answer<Json<DeadLetterList>> {
-    Ok(Json(app.dead_letters().await?.into()))
+async fn list_dead_letters(
+    State(app): State<App>,
+    Query(wish): Query<PageWish>,
+) -> Answer<Json<DeadLetterList>> {
+    Ok(Json(app.list_dead_letters(&wish).await?.into()))
 }
 
 /// Gives a letter another chance: its message is rung again, or its failed job booked anew.

@@ -9,11 +9,12 @@ use super::reply::{Created, Tagged, created, tagged};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::etag::IfMatch;
-use crate::input::{Body, Id};
+use crate::input::{Body, Id, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::Done;
+use crate::wire::page::PageWish;
 use crate::wire::policy::{
     NewPolicy, NewPolicyBody, OnePolicy, Policy, PolicyChange, PolicyChangeBody, PolicyList,
     PolicySaved,
@@ -30,13 +31,16 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// All policies, those of the product first.
+/// Policies, those of the product first, then by name.
 #[utoipa::path(
-    get, path = "/api/backup-policies", tag = "policies",
+    get, path = "/api/backup-policies", tag = "policies", params(PageWish),
     responses((status = 200, body = PolicyList))
 )]
-async fn list_policies(State(app): State<App>) -> Answer<Json<PolicyList>> {
-    Ok(Json(app.list_policies().await?.into()))
+async fn list_policies(
+    State(app): State<App>,
+    Query(wish): Query<PageWish>,
+) -> Answer<Json<PolicyList>> {
+    Ok(Json(app.list_policies(&wish).await?.into()))
 }
 
 /// One policy, and how many databases follow it.

@@ -8,11 +8,12 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::input::{Body, Id};
+use crate::input::{Body, Id, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::Done;
+use crate::wire::page::PageWish;
 use crate::wire::token::{NewToken, TokenCreated, TokenList};
 
 pub(super) fn routes() -> Routes {
@@ -21,13 +22,16 @@ pub(super) fn routes() -> Routes {
         .route(Permission::Administer, routes!(delete_token))
 }
 
-/// All API tokens, newest first, without their secrets.
+/// API tokens, newest first, without their secrets.
 #[utoipa::path(
-    get, path = "/api/tokens", tag = "access",
+    get, path = "/api/tokens", tag = "access", params(PageWish),
     responses((status = 200, body = TokenList))
 )]
-async fn list_tokens(State(app): State<App>) -> Answer<Json<TokenList>> {
-    Ok(Json(app.list_tokens().await?.into()))
+async fn list_tokens(
+    State(app): State<App>,
+    Query(wish): Query<PageWish>,
+) -> Answer<Json<TokenList>> {
+    Ok(Json(app.list_tokens(&wish).await?.into()))
 }
 
 /// Makes an API token for a program. Its secret is in this answer and nowhere else.

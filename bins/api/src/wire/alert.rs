@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Damaged;
-use crate::app::{AlertView, AlertsView};
+use super::page::PageNotes;
+use crate::app::{AlertView, Listed};
 use crate::caller::Caller;
 use crate::input::{Filters, FromQuery};
 
@@ -115,21 +116,21 @@ impl AlertView {
 pub(crate) struct AlertList {
     /// The alerts.
     alerts: Vec<Alert>,
-    /// How many there are.
-    count: usize,
+    #[serde(flatten)]
+    notes: PageNotes,
     /// Rows that cannot be read; of what they stand for no alert can be told.
     damaged: Vec<Damaged>,
 }
 
 impl AlertList {
-    /// Those of `view` that pass `filter`, as the caller may see them.
-    pub(crate) fn new(view: AlertsView, filter: &AlertFilter, caller: &Caller) -> Self {
-        let found = view.items.into_iter().filter(|view| filter.matches(view));
-        let alerts: Vec<Alert> = found.map(|view| Alert::new(view, caller)).collect();
+    /// Those of a page, as the caller may see them.
+    pub(crate) fn new(found: Listed<AlertView>, caller: &Caller) -> Self {
+        let notes = PageNotes::from(&found.page);
+        let views = found.page.items.into_iter();
         Self {
-            count: alerts.len(),
-            alerts,
-            damaged: view.damaged.iter().map(Damaged::from).collect(),
+            alerts: views.map(|view| Alert::new(view, caller)).collect(),
+            notes,
+            damaged: found.damaged.iter().map(Damaged::from).collect(),
         }
     }
 }
@@ -173,7 +174,8 @@ impl FromQuery for AlertFilter {
 }
 
 impl AlertFilter {
-    fn matches(&self, view: &AlertView) -> bool {
+    /// Whether an alert is to be listed.
+    pub(crate) fn matches(&self, view: &AlertView) -> bool {
         let database = view.alert.database.as_ref();
         let of_database = |id: &String| database.is_some_and(|it| it.id.as_str() == id);
         let engine = database.and_then(|database| database.engine_id.as_ref());

@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Damaged;
-use crate::app::DeadLetters;
+use super::page::PageNotes;
+use crate::app::Listed;
 
 /// Longest text of a letter that is shown, in characters.
 const SHOWN: usize = 1000;
@@ -46,17 +47,17 @@ impl From<&model::DeadLetter> for DeadLetter {
 pub(crate) struct DeadLetterList {
     /// The letters.
     dead_letters: Vec<DeadLetter>,
-    /// How many there are.
-    count: usize,
+    #[serde(flatten)]
+    notes: PageNotes,
     /// Rows that cannot be read.
     damaged: Vec<Damaged>,
 }
 
-impl From<DeadLetters> for DeadLetterList {
-    fn from(found: DeadLetters) -> Self {
+impl From<Listed<model::DeadLetter>> for DeadLetterList {
+    fn from(found: Listed<model::DeadLetter>) -> Self {
         Self {
-            count: found.items.len(),
-            dead_letters: found.items.iter().map(DeadLetter::from).collect(),
+            notes: PageNotes::from(&found.page),
+            dead_letters: found.page.items.iter().map(DeadLetter::from).collect(),
             damaged: found.damaged.iter().map(Damaged::from).collect(),
         }
     }

@@ -5,7 +5,6 @@ mod body;
 mod change;
 
 use dilux_core::model::{self, TierRule, TierSchedule};
-use dilux_core::repository::{Listing, Versioned};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +12,8 @@ pub(crate) use body::{NewPolicyBody, PolicyChangeBody};
 pub(crate) use change::{NewPolicy, PolicyChange, PolicySettings};
 
 use super::Damaged;
+use super::page::PageNotes;
+use crate::app::Listed;
 
 /// When a tier backs up and how many backups it keeps. Fields that a tier has no use for hold
 /// their documented defaults.
@@ -189,24 +190,23 @@ impl From<&model::BackupPolicy> for Policy {
     }
 }
 
-/// All policies.
+/// The policies, those of the product first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PolicyList {
     /// The policies.
     policies: Vec<Policy>,
-    /// Their number.
-    count: usize,
+    #[serde(flatten)]
+    notes: PageNotes,
     /// Rows that cannot be read.
     damaged: Vec<Damaged>,
 }
 
-impl From<Listing<Versioned<model::BackupPolicy>>> for PolicyList {
-    fn from(listing: Listing<Versioned<model::BackupPolicy>>) -> Self {
-        let policies = listing.items.iter();
+impl From<Listed<model::BackupPolicy>> for PolicyList {
+    fn from(found: Listed<model::BackupPolicy>) -> Self {
         Self {
-            count: listing.items.len(),
-            policies: policies.map(|policy| Policy::from(&policy.value)).collect(),
-            damaged: listing.damaged.iter().map(Damaged::from).collect(),
+            notes: PageNotes::from(&found.page),
+            policies: found.page.items.iter().map(Policy::from).collect(),
+            damaged: found.damaged.iter().map(Damaged::from).collect(),
         }
     }
 }

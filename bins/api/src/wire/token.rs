@@ -1,12 +1,13 @@
 //! API tokens on the wire.
 
 use dilux_core::model::{ApiToken, Grant, Grants, Label, Role};
-use dilux_core::repository::Listing;
 use dilux_core::secret::SecretValue;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Damaged;
+use super::page::PageNotes;
+use crate::app::Listed;
 use crate::input::{Fields, FromFields};
 
 /// Lifetime of a token that names none, and the longest, in days.
@@ -56,17 +57,17 @@ impl From<&ApiToken> for Token {
 pub(crate) struct TokenList {
     /// The tokens.
     tokens: Vec<Token>,
-    /// How many there are.
-    count: usize,
+    #[serde(flatten)]
+    notes: PageNotes,
     /// Rows that cannot be read.
     damaged: Vec<Damaged>,
 }
 
-impl From<Listing<ApiToken>> for TokenList {
-    fn from(found: Listing<ApiToken>) -> Self {
+impl From<Listed<ApiToken>> for TokenList {
+    fn from(found: Listed<ApiToken>) -> Self {
         Self {
-            count: found.items.len(),
-            tokens: found.items.iter().map(Token::from).collect(),
+            notes: PageNotes::from(&found.page),
+            tokens: found.page.items.iter().map(Token::from).collect(),
             damaged: found.damaged.iter().map(Damaged::from).collect(),
         }
     }

@@ -157,7 +157,7 @@ impl Watch {
         is_first: bool,
         feed: &Feed,
     ) -> Result<()> {
-        let found = app.list_alerts().await?.items;
+        let found = app.alerts().await?.items;
         let mut present = HashMap::new();
         for view in found {
             let before = self.alerts.remove(&view.alert.id);

@@ -1,10 +1,11 @@
 //! What the Python product's dashboard sends that no recorded example holds.
 
 use dilux_api::openapi;
-use dilux_core::model::BackupStatus;
+use dilux_core::model::{BackupStatus, DeadLetterReason};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::dead_letters::set_aside;
 use crate::seeds::{Seed, database, engine};
 use crate::server::PASSWORD;
 use crate::world::{START, World};
@@ -65,6 +66,10 @@ async fn an_empty_filter_is_no_filter() {
         };
         failed.plant(&world).await;
     }
+    let letter = DeadLetterReason::Unreadable;
+    set_aside(&world, "no message of ours", letter, None).await;
+    let token = json!({ "name": "a program", "role": "viewer" });
+    world.post("/api/tokens", &token).await.expect(201);
     let lists = lists_with_empty_filters();
     assert!(lists.len() >= 4, "{lists:?}");
     for (plain, filtered) in lists {
