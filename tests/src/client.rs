@@ -6,8 +6,13 @@ use anyhow::{Context as _, Result, bail};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::events::LiveEvents;
+
 /// Longest wait for a job to end.
 const JOB_LIMIT: Duration = Duration::from_mins(3);
+
+/// Longest stream of events.
+const LISTENING_LIMIT: Duration = Duration::from_mins(15);
 
 /// A signed-in caller.
 #[derive(Debug, Clone)]
@@ -84,6 +89,17 @@ impl Client {
     /// Posts a body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.expect(Method::POST, path, Some(body)).await
+    }
+
+    /// Listens to what happens: from now on, or after an event that was told before.
+    pub async fn listen(&self, last: Option<&str>) -> Result<LiveEvents> {
+        let request = self.http.get(format!("{}/events", self.base));
+        let mut request = request.bearer_auth(&self.token).timeout(LISTENING_LIMIT);
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let answer = request.send().await.context("listen")?;
+        Ok(LiveEvents::of(answer.error_for_status()?))
     }
 
     /// Follows a download link: one into the API signed in, one into a store as it is.

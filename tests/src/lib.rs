@@ -3,6 +3,7 @@
 
 mod client;
 mod disk;
+mod events;
 mod invariants;
 mod lanes;
 mod patience;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use client::{Client, text};
 pub use disk::SmallDisk;
+pub use events::{LiveEvent, LiveEvents};
 pub use invariants::Holdings;
 pub use lanes::{in_lanes, proves_all};
 pub use patience::{eventually, until_idle};
