@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
             Command::Doctor => doctor::run().await,
             Command::Try(arguments) => try_out::run(arguments).await,
             Command::RebuildCatalog(arguments) => rebuild::run(arguments).await,
-            Command::Retention(arguments) => retention::run(arguments).await,
+            Command::Retention(arguments) => Box::pin(retention::run(arguments)).await,
             Command::Schedule(arguments) => schedule::run(arguments).await,
             Command::Audit(arguments) => audit::run(arguments).await,
             Command::Openapi => openapi(),
