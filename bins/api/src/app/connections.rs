@@ -24,6 +24,8 @@ pub(crate) struct ConnectionTest {
     pub(crate) outcome: Result<ServerIdentity, Failure>,
     /// From the start to the outcome.
     pub(crate) duration: Duration,
+    /// Whether this version speaks to servers of the type.
+    pub(crate) is_supported: bool,
 }
 
 /// What a test asks.
@@ -199,10 +201,12 @@ impl Application {
             return ConnectionTest {
                 outcome: Err(closed),
                 duration: Duration::ZERO,
+                is_supported: true,
             };
         };
         let started = Instant::now();
         let driver = self.drivers.for_engine(question.engine_type);
+        let is_supported = driver.is_ok();
         let outcome = match (driver, question.target) {
             (Ok(driver), Ok(target)) => driver.probe(&target, question.database).await,
             (Err(failure), _) | (_, Err(failure)) => Err(failure),
@@ -210,6 +214,7 @@ impl Application {
         ConnectionTest {
             outcome: outcome.map(|probe| probe.server),
             duration: started.elapsed(),
+            is_supported,
         }
     }
 }

@@ -174,6 +174,9 @@ async fn a_mode_sent_with_credentials_is_tried_before_it_is_kept() {
     assert!(words.contains("nothing was changed"), "{words}");
     assert!(words.contains("not trusted"), "{words}");
     assert_eq!(mode(&world, &engine).await, json!("prefer"));
+    let test = format!("/api/engines/{engine}/test");
+    let plain = world.post(&test, &json!({})).await.expect(200);
+    assert_eq!(plain["success"], json!(true));
     world.server.untrusted.lock().unwrap().clear();
     let changed = world.put(&path, &strict).await.expect(200);
     assert_eq!(changed["engine"]["tls_mode"], json!("verify-full"));
@@ -181,6 +184,9 @@ async fn a_mode_sent_with_credentials_is_tried_before_it_is_kept() {
     assert_eq!(details["updated_fields"], json!(["tls_mode"]));
     let change = json!({ "before": "prefer", "after": "verify-full" });
     assert_eq!(details["tls_mode"], change);
+    world.server.untrusted.lock().unwrap().push("pg");
+    let failed = world.post(&test, &json!({})).await.expect(200);
+    assert_eq!(failed["error_type"], json!("ConnectionFailed"), "{failed}");
 }
 
 #[tokio::test]

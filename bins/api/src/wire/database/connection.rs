@@ -171,7 +171,7 @@ impl From<ConnectionTest> for EngineTest {
                 success: false,
                 message: failure.message,
                 latency_ms,
-                error_type: Some(error_type(failure.kind).to_owned()),
+                error_type: Some(error_type(failure.kind, test.is_supported).to_owned()),
                 server_version: None,
             },
         }
@@ -179,12 +179,15 @@ impl From<ConnectionTest> for EngineTest {
 }
 
 /// The words of the Python product.
-fn error_type(kind: FailureKind) -> &'static str {
+fn error_type(kind: FailureKind, is_supported: bool) -> &'static str {
+    if !is_supported {
+        return "UnsupportedType";
+    }
     match kind {
         FailureKind::Stalled | FailureKind::TimedOut => "Timeout",
         FailureKind::ToolMissing | FailureKind::ToolTooOld => "ToolNotFound",
-        FailureKind::Configuration => "UnsupportedType",
         FailureKind::Authentication
+        | FailureKind::Configuration
         | FailureKind::Permission
         | FailureKind::Unreachable
         | FailureKind::UnknownDatabase
