@@ -9,7 +9,6 @@ mod listed;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 pub use listed::ListedJobs;
@@ -17,7 +16,7 @@ pub use listed::ListedJobs;
 use super::collection::{Version, Versioned, decode, versioned};
 use super::row::{Row, RowError, RowFault, RowReader, RowWriter};
 use super::rows::Rows;
-use super::timeline::{Cursor, Timeline};
+use super::timeline::Timeline;
 use crate::crash;
 use crate::model::{Job, JobId, JobState, Lease, Urgency};
 use crate::storage::{
@@ -32,9 +31,6 @@ const URGENT: &str = "urgent";
 
 /// Urgent jobs that are looked at in one go.
 const MOST_URGENT: u32 = 100;
-
-/// Rows of a page that are read at once.
-const READS_AT_ONCE: usize = 8;
 
 /// How long an active entry may stand without its job before the sweeper removes it: far longer
 /// than the moment between the two writes of a booking.
@@ -187,34 +183,6 @@ impl JobRepository {
             }
         }
         Ok(damaged)
-    }
-
-    /// Up to `most` jobs, newest first from after `from`, and where the next page starts.
-    pub async fn newest(
-        &self,
-        from: Option<&Cursor>,
-        most: usize,
-    ) -> StorageResult<(Vec<Job>, Option<Cursor>)> {
-        let mut ids = Vec::new();
-        self.by_day
-            .walk(from, most + 1, |row, cursor| {
-                if let Some(Value::String(text)) = row.entity.properties.get("job_id")
-                    && let Ok(id) = text.parse::<JobId>()
-                {
-                    ids.push((id, cursor));
-                }
-                ids.len() <= most
-            })
-            .await?;
-        let next = (ids.len() > most).then(|| ids.get(most - 1).map(|(_, cursor)| cursor.clone()));
-        ids.truncate(most);
-        let jobs = futures::stream::iter(ids)
-            .map(async |(id, _)| self.get(&id).await)
-            .buffered(READS_AT_ONCE)
-            .try_filter_map(async |job| Ok(job.map(|job| job.value)))
-            .try_collect()
-            .await?;
-        Ok((jobs, next.flatten()))
     }
 
     /// Jobs that are more urgent than `than`, due at `now` and free, the most urgent first and of

@@ -1,13 +1,18 @@
-//! Which jobs there are to look at, by their ids alone: for somebody who looks again and again.
+//! Which jobs there are: by their ids alone, for somebody who looks again and again, and by pages.
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::{ACTIVE, JobRepository};
-use crate::model::JobId;
+use crate::model::{Job, JobId};
 use crate::repository::rows::Rows;
+use crate::repository::timeline::Cursor;
 use crate::storage::{Filter, Query, StorageResult, StoredEntity, Value};
+
+/// Rows of a page that are read at once.
+const READS_AT_ONCE: usize = 8;
 
 /// Ids of jobs. A job may be over although its entry is still there, or not be written yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +48,30 @@ impl JobRepository {
         let recent = self.by_day.entries_since(since, now).await?;
         listed.recent = recent.iter().filter_map(job_id).collect();
         Ok(listed)
+    }
+
+    /// Up to `most` jobs, newest first from after `from`, and where the next page starts.
+    pub async fn newest(
+        &self,
+        from: Option<&Cursor>,
+        most: usize,
+    ) -> StorageResult<(Vec<Job>, Option<Cursor>)> {
+        let mut ids = Vec::new();
+        self.by_day
+            .walk(from, most + 1, |row, cursor| {
+                ids.extend(job_id(&row).map(|id| (id, cursor)));
+                ids.len() <= most
+            })
+            .await?;
+        let next = (ids.len() > most).then(|| ids.get(most - 1).map(|(_, cursor)| cursor.clone()));
+        ids.truncate(most);
+        let jobs = futures::stream::iter(ids)
+            .map(async |(id, _)| self.get(&id).await)
+            .buffered(READS_AT_ONCE)
+            .try_filter_map(async |job| Ok(job.map(|job| job.value)))
+            .try_collect()
+            .await?;
+        Ok((jobs, next.flatten()))
     }
 }
 
