@@ -31,6 +31,6 @@ pub use retry::{
 };
 pub use select::{Profile, Storage, open};
 pub use table::{
-    Condition, Continuation, ETag, Entity, EntityKey, Page, Query, StoredEntity, TableName,
-    TableOperation, TableStore, Value,
+    Condition, Continuation, ETag, Entity, EntityKey, Nth, Page, Query, Span, StoredEntity,
+    TableName, TableOperation, TableStore, Value,
 };

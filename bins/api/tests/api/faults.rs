@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use dilux_core::secret::{SecretName, SecretStore, SecretValue};
 use dilux_core::storage::{
-    Continuation, ETag, EntityKey, Page, Query, StorageError, StorageErrorKind, StorageResult,
-    StoredEntity, TableName, TableOperation, TableStore,
+    Continuation, ETag, EntityKey, Nth, Page, Query, Span, StorageError, StorageErrorKind,
+    StorageResult, StoredEntity, TableName, TableOperation, TableStore,
 };
 
 /// What fails.
@@ -112,6 +112,13 @@ impl TableStore for FaultyTables {
         let page = self.inner.query(table, query, from).await?;
         self.faults.note_read(page.entities.len());
         Ok(page)
+    }
+
+    async fn nth(&self, table: &TableName, span: &Span, number: usize) -> StorageResult<Nth> {
+        self.faults.check_read()?;
+        let found = self.inner.nth(table, span, number).await?;
+        self.faults.note_read(1);
+        Ok(found)
     }
 
     async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Filter, StorageError, StorageErrorKind, StorageResult};
+use super::{Comparison, Filter, Property, StorageError, StorageErrorKind, StorageResult};
 
 /// Name of a table: 3–63 letters and digits, not starting with a digit
 /// (Azure: "Understanding the Table service data model").
@@ -219,6 +219,48 @@ pub struct Page {
     pub next: Option<Continuation>,
 }
 
+/// Rows of one partition, in the order of their keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Partition key.
+    pub partition: String,
+    /// Only rows whose keys sort before this one; all when absent.
+    pub end: Option<String>,
+}
+
+impl Span {
+    /// A whole partition.
+    pub fn partition(key: impl Into<String>) -> Self {
+        Self {
+            partition: key.into(),
+            end: None,
+        }
+    }
+
+    /// The query for its keys.
+    fn keys(&self) -> Query {
+        let mut filter = Filter::partition(&self.partition);
+        if let Some(end) = &self.end {
+            let end = Value::String(end.clone());
+            filter = filter.and(Filter::compare(Property::RowKey, Comparison::Less, end));
+        }
+        Query {
+            filter: Some(filter),
+            select: Some(Vec::new()),
+            top: None,
+        }
+    }
+}
+
+/// What stands at a number in a span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nth {
+    /// The row with this row key.
+    Row(String),
+    /// None: there are only so many rows.
+    Fewer(usize),
+}
+
 /// Rows addressed by (partition key, row key).
 ///
 /// # Contract
@@ -245,6 +287,25 @@ pub trait TableStore: Send + Sync + fmt::Debug {
         query: &Query,
         from: Option<&Continuation>,
     ) -> StorageResult<Page>;
+
+    /// The `number`th row of a span, from 1. Reads the keys of all rows before it, a page at a time,
+    /// from a store that has no better way.
+    async fn nth(&self, table: &TableName, span: &Span, number: usize) -> StorageResult<Nth> {
+        let query = span.keys();
+        let (mut passed, mut from) = (0, None);
+        loop {
+            let page = self.query(table, &query, from.as_ref()).await?;
+            let wanted = number.saturating_sub(passed + 1);
+            if let Some(row) = page.entities.get(wanted) {
+                return Ok(Nth::Row(row.entity.key.row.clone()));
+            }
+            passed += page.entities.len();
+            if page.next.is_none() {
+                return Ok(Nth::Fewer(passed));
+            }
+            from = page.next;
+        }
+    }
 
     /// A version that every write to the table changes, for readers that keep what they have read;
     /// `None` from a store that has none.

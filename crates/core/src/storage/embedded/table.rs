@@ -1,5 +1,7 @@
 //! The table port over SQLite.
 
+mod numbering;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -13,8 +15,8 @@ use super::filter::{KeyRange, key_range, matches, names_keys_only};
 use super::schema::{Holder, tick};
 use crate::storage::limits::check_entity;
 use crate::storage::{
-    Condition, Continuation, ETag, Entity, EntityKey, Page, Query, StorageErrorKind, StorageResult,
-    StoredEntity, TableName, TableOperation, TableStore, Value,
+    Condition, Continuation, ETag, Entity, EntityKey, Nth, Page, Query, Span, StorageErrorKind,
+    StorageResult, StoredEntity, TableName, TableOperation, TableStore, Value,
 };
 
 /// Rows that one page looks at before it ends, found or not, so that no call takes long.
@@ -69,6 +71,17 @@ impl TableStore for EmbeddedStore {
         });
         page.await
             .map_err(|fault| self.inner.error("query entities", fault))
+    }
+
+    async fn nth(&self, table: &TableName, span: &Span, number: usize) -> StorageResult<Nth> {
+        let (name, span) = (stored_name(table), span.clone());
+        let found = self.inner.database.read(move |connection| {
+            let table = Holder::Table.id(connection, &name)?;
+            numbering::nth(connection, table, &span, number)
+        });
+        found
+            .await
+            .map_err(|fault| self.inner.error("number entities", fault))
     }
 
     async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {

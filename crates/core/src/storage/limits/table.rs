@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{refuse, require};
 use crate::storage::{
-    Condition, Continuation, ETag, Entity, EntityKey, Filter, Page, Property, Query, StorageResult,
-    StoredEntity, TableName, TableOperation, TableStore, Value,
+    Condition, Continuation, ETag, Entity, EntityKey, Filter, Nth, Page, Property, Query, Span,
+    StorageResult, StoredEntity, TableName, TableOperation, TableStore, Value,
 };
 
 const KEY_BYTES: usize = 1024;
@@ -58,6 +58,10 @@ impl<T: TableStore + ?Sized> TableStore for LimitedTableStore<T> {
     ) -> StorageResult<Page> {
         check_query(query)?;
         self.inner.query(table, query, from).await
+    }
+
+    async fn nth(&self, table: &TableName, span: &Span, number: usize) -> StorageResult<Nth> {
+        self.inner.nth(table, span, number).await
     }
 
     async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{Retry, RetryPolicy};
 use crate::random::SharedRandom;
 use crate::storage::{
-    Continuation, ETag, EntityKey, Page, Query, StorageResult, StoredEntity, TableName,
+    Continuation, ETag, EntityKey, Nth, Page, Query, Span, StorageResult, StoredEntity, TableName,
     TableOperation, TableStore,
 };
 
@@ -51,6 +51,12 @@ impl TableStore for RetryingTableStore {
     ) -> StorageResult<Page> {
         self.retry
             .run("query entities", 0, || self.inner.query(table, query, from))
+            .await
+    }
+
+    async fn nth(&self, table: &TableName, span: &Span, number: usize) -> StorageResult<Nth> {
+        self.retry
+            .run("number rows", 0, || self.inner.nth(table, span, number))
             .await
     }
 

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use dilux_core::storage::{Condition, Continuation, Filter, Query, TableOperation, Value};
+use dilux_core::storage::{
+    Condition, Continuation, Filter, Nth, Query, Span, TableName, TableOperation, Value,
+};
 
 use super::{Bench, key, named};
 use crate::conformance::{Report, run_checks};
@@ -19,6 +21,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) {
             rare_matches_are_found_behind_many_other_rows,
             rows_written_or_deleted_between_pages_disturb_no_other,
             continuation_survives_odd_keys,
+            rows_are_found_by_their_number,
         ]
     );
 }
@@ -204,6 +207,45 @@ async fn continuation_survives_odd_keys(bench: &Bench) -> anyhow::Result<()> {
     anyhow::ensure!(
         rows.is_sorted_by(|a, b| a.entity.key < b.entity.key),
         "a row came twice"
+    );
+    Ok(())
+}
+
+async fn rows_are_found_by_their_number(bench: &Bench) -> anyhow::Result<()> {
+    let table = bench.table().await?;
+    let rows = |partition: &'static str, most: u32| {
+        (0..most).map(move |n| named(partition, &format!("{n:04}"), "x"))
+    };
+    let all = rows("a", 3).chain(rows("b", 1_203)).chain(rows("c", 2));
+    bench.fill(&table, all.collect()).await?;
+    let whole = Span::partition("b");
+    for number in [1, 2, 1_000, 1_001, 1_203] {
+        let key = format!("{:04}", number - 1);
+        check_number(bench, &table, &whole, number, Nth::Row(key)).await?;
+    }
+    check_number(bench, &table, &whole, 1_204, Nth::Fewer(1_203)).await?;
+    check_number(bench, &table, &whole, usize::MAX, Nth::Fewer(1_203)).await?;
+    let part = Span {
+        end: Some("1100".to_owned()),
+        ..whole
+    };
+    check_number(bench, &table, &part, 1_100, Nth::Row("1099".to_owned())).await?;
+    check_number(bench, &table, &part, 1_101, Nth::Fewer(1_100)).await?;
+    let empty = Span::partition("bb");
+    check_number(bench, &table, &empty, 1, Nth::Fewer(0)).await
+}
+
+async fn check_number(
+    bench: &Bench,
+    table: &TableName,
+    span: &Span,
+    number: usize,
+    expected: Nth,
+) -> anyhow::Result<()> {
+    let found = bench.store.nth(table, span, number).await?;
+    anyhow::ensure!(
+        found == expected,
+        "number {number} of {span:?} was {found:?}, not {expected:?}"
     );
     Ok(())
 }
