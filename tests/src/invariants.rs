@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use dilux_core::installation::Installation;
 use dilux_core::model::{Backup, BackupStatus, Job, JobState, Manifest, Work};
+use dilux_core::repository::Stretch;
 use dilux_core::storage::{BlobName, ContainerName};
 use sha2::{Digest as _, Sha256};
 
@@ -54,7 +55,7 @@ impl Holdings {
             lines.push(line);
             true
         };
-        backups.walk(None, usize::MAX, visit).await?;
+        backups.walk(Stretch::WHOLE, visit).await?;
         Ok(Self {
             manifests,
             data,

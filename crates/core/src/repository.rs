@@ -48,7 +48,7 @@ pub use places::PlaceRepository;
 pub use retention_states::RetentionStateRepository;
 pub use schedule_state::{ClaimedJob, Miss, ScheduleState, ScheduleStateRepository};
 pub use settings::SettingsRepository;
-pub use timeline::{Cursor, InvalidCursor};
+pub use timeline::{Cursor, InvalidCursor, Stretch};
 pub use users::{Departures, UserRepository};
 
 use crate::alert::Acknowledgement;

@@ -13,7 +13,7 @@ use dilux_core::model::{
     JobOwner, Trigger, Work, WorkerId,
 };
 use dilux_core::random::SystemRandom;
-use dilux_core::repository::Booking;
+use dilux_core::repository::{Booking, Stretch};
 use dilux_core::storage::{
     Condition, Entity, EntityKey, Profile, TableName, TableOperation, Value, open,
 };
@@ -282,7 +282,7 @@ async fn history_is_newest_first_across_days_and_its_pages_join_without_gap_or_o
         let mut last = None;
         let mut taken = 0;
         backups
-            .walk(from.as_ref(), 8, |found, cursor| {
+            .walk(Stretch::newest(8).after(from.as_ref()), |found, cursor| {
                 seen.push(found);
                 last = Some(cursor);
                 taken += 1;
@@ -324,16 +324,20 @@ async fn a_walk_from_the_nth_line_shows_the_lines_behind_it() {
     for number in [1, 2, 7, 50, lines.len()] {
         let (mut of_all, mut of_one) = (Vec::new(), Vec::new());
         let from = backups.nth(None, number).await.unwrap().unwrap();
-        let walk = backups.walk(Some(&from), 1, |line, _| {
+        let walk = backups.walk(Stretch::newest(1).after(Some(&from)), |line, _| {
             of_all.push(line);
             true
         });
         walk.await.unwrap();
         let from = backups.nth(Some(&database), number).await.unwrap().unwrap();
-        let walk = backups.walk_database(&database, Some(&from), 1, |line, _| {
-            of_one.push(line);
-            true
-        });
+        let walk = backups.walk_database(
+            &database,
+            Stretch::newest(1).after(Some(&from)),
+            |line, _| {
+                of_one.push(line);
+                true
+            },
+        );
         walk.await.unwrap();
         assert_eq!(of_all, lines[number..], "{number}");
         assert_eq!(of_one, lines[number..], "{number}");

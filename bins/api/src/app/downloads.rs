@@ -10,6 +10,7 @@ use dilux_core::expiry::Expiry;
 use dilux_core::model::{
     AuditAction, AuditResourceType, Backup, BackupId, BackupStatus, DatabaseId,
 };
+use dilux_core::repository::Stretch;
 use dilux_core::storage::{
     BlobName, BlobProperties, BlobStore, ContainerName, ETag, StorageResult,
 };
@@ -157,7 +158,7 @@ impl Application {
             };
             let backups = &self.installation.repositories.backups;
             backups
-                .walk_database(&database, None, usize::MAX, visit)
+                .walk_database(&database, Stretch::WHOLE, visit)
                 .await?;
         }
         Ok(found)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use dilux_core::Result;
 use dilux_core::model::{Backup, DatabaseId, EngineId};
-use dilux_core::repository::Cursor;
+use dilux_core::repository::{Cursor, Stretch};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -70,11 +70,6 @@ impl Sieve<'_> {
                 .database_type
                 .is_none_or(|kind| kind == backup.engine_type)
             && self.until.is_none_or(|until| backup.created_at < until)
-    }
-
-    /// Whether this backup, and with it all that follow, is older than asked for.
-    fn is_past(&self, backup: &Backup) -> bool {
-        self.from.is_some_and(|from| backup.created_at < from)
     }
 }
 
@@ -153,7 +148,7 @@ impl Gathering {
 impl Application {
     /// The backups of `selection`, newest first. A page by number passes over the keys of those
     /// before it. Where it filters by more than the database it reads and counts all that match, and
-    /// costs as much as the history is long. A page by cursor costs what it shows.
+    /// costs as much as the history is long between its dates. A page by cursor costs what it shows.
     pub(crate) async fn list_backups(
         &self,
         selection: &BackupSelection,
@@ -257,21 +252,19 @@ impl Application {
     ) -> Result<()> {
         let expected = gathering.expected(sieve.selection);
         let visit = |backup: Backup, cursor: Cursor| {
-            if sieve.is_past(&backup) {
-                false
-            } else if sieve.passes(&backup) {
-                gathering.take(backup, cursor)
-            } else {
-                true
-            }
+            !sieve.passes(&backup) || gathering.take(backup, cursor)
         };
+        let newest = sieve.until.map(Cursor::before);
+        let stretch = Stretch::newest(expected)
+            .after(from.or(newest.as_ref()))
+            .since(sieve.from);
         let backups = &self.installation.repositories.backups;
         match &sieve.selection.database_id {
-            None => backups.walk(from, expected, visit).await?,
+            None => backups.walk(stretch, visit).await?,
             // A text that cannot be an id names no database.
             Some(id) => {
                 if let Ok(id) = id.parse() {
-                    backups.walk_database(&id, from, expected, visit).await?;
+                    backups.walk_database(&id, stretch, visit).await?;
                 }
             }
         }

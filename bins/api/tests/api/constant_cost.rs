@@ -130,6 +130,22 @@ async fn a_23_a_page_and_the_numbers_of_the_dashboard_cost_the_same_however_long
 }
 
 #[tokio::test]
+async fn the_backups_of_an_old_day_cost_what_those_of_a_new_one_do() {
+    let shops = Shops::with_history(30, &["shop"]).await;
+    let newest: Timestamp = START.parse().unwrap();
+    for of_one in ["", &format!("&database_id={}", shops.shop)] {
+        let cost = async |days: i64| {
+            let day = (newest - SignedDuration::from_hours(24 * days)).strftime("%F");
+            let path = format!("/api/backups?start_date={day}&end_date={day}{of_one}");
+            let page = shops.world.get(&path).await.expect(200);
+            assert_eq!(page["total_count"], DAILY, "{path}");
+            shops.cost(&path).await
+        };
+        assert_eq!(cost(25).await, cost(1).await, "{of_one}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_says_how_many_backups_match_without_walking_them() {
     let shops = Shops::with_history(5, &["shop", "stock", "staff"]).await;
     let total =

@@ -12,7 +12,7 @@ use super::{
 use crate::error::Result;
 use crate::installation::Installation;
 use crate::model::{BackupStatus, Database, DatabaseState, Job, JobState};
-use crate::repository::{DamagedRow, Listing, Versioned};
+use crate::repository::{DamagedRow, Listing, Stretch, Versioned};
 use crate::rpo::{RpoState, Rules, rpo};
 use crate::storage::StorageResult;
 use crate::timer::{Timer, TimerState};
@@ -151,7 +151,6 @@ impl Look<'_> {
         let history = &self.installation.repositories.backups;
         let count = |backup: crate::model::Backup, _| {
             match backup.status {
-                _ if backup.created_at < since => return false,
                 BackupStatus::Failed => counts.failed += 1,
                 BackupStatus::Missed => counts.missed += 1,
                 status if status.was_completed() => counts.completed += 1,
@@ -159,7 +158,8 @@ impl Look<'_> {
             }
             true
         };
-        history.walk(None, AT_FIRST, count).await?;
+        let day = Stretch::newest(AT_FIRST).since(Some(since));
+        history.walk(day, count).await?;
         self.facts.backups = counts;
         Ok(())
     }

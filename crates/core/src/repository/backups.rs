@@ -11,12 +11,12 @@ use super::collection::{Collection, Listing, Versioned, decode, list_rows};
 use super::keys::inverted_ticks;
 use super::row::{Row, RowFault, RowReader, RowWriter};
 use super::rows::Rows;
-use super::timeline::{Cursor, Timeline};
+use super::timeline::{Cursor, Stretch, Timeline};
 use crate::model::{
     Backup, BackupMarks, BackupStatus, DatabaseId, EngineId, EngineType, JobId, Tally, Trigger,
 };
 use crate::storage::{
-    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageError,
+    Comparison, Condition, Entity, EntityKey, Filter, Nth, Property, Query, Span, StorageError,
     StorageErrorKind, StorageResult, TableName, TableOperation, TableStore, Value,
 };
 use crate::transfer::Failure;
@@ -171,16 +171,15 @@ impl BackupRepository {
             .transpose()
     }
 
-    /// Walks the history newest first from after `from`, until `visit` answers `false`, which is
-    /// expected after about `expected` of them. Damaged rows are logged and passed over.
+    /// Walks a stretch of the history newest first, until `visit` answers `false`. Damaged rows are
+    /// logged and passed over.
     pub async fn walk(
         &self,
-        from: Option<&Cursor>,
-        expected: usize,
+        stretch: Stretch<'_>,
         mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
         self.history
-            .walk(from, expected, |row, cursor| match decode::<Backup>(&row) {
+            .walk(stretch, |row, cursor| match decode::<Backup>(&row) {
                 Ok(backup) => visit(backup.value, cursor),
                 Err(error) => {
                     tracing::warn!(%error, "history row cannot be decoded");
@@ -191,8 +190,7 @@ impl BackupRepository {
     }
 
     /// Where the `number`th newest line is, from 1, of one database or of all; `None` when there are
-    /// fewer. Reads keys only, so damaged rows count. A cursor of one database is good for
-    /// [`Self::walk_database`] alone.
+    /// fewer. Damaged rows count. A cursor of one database is good for [`Self::walk_database`] alone.
     pub async fn nth(
         &self,
         database: Option<&DatabaseId>,
@@ -201,43 +199,38 @@ impl BackupRepository {
         let Some(database) = database else {
             return self.history.nth(number).await;
         };
-        let query = Query {
-            filter: Some(lines_of(database)),
-            select: Some(Vec::new()),
-            top: Rows::first_page(number),
+        let lines = Span {
+            partition: database.to_string(),
+            end: Some(counting::TALLY.to_owned()),
         };
-        let mut rows = Rows::new(&*self.tables, &self.index, query);
-        let mut left = number;
-        while let Some(row) = rows.next().await? {
-            left = left.saturating_sub(1);
-            if left == 0 {
-                return Ok(Some(Cursor::at_row(&row.entity.key.row)));
-            }
-        }
-        Ok(None)
+        Ok(match self.tables.nth(&self.index, &lines, number).await? {
+            Nth::Row(row) => Some(Cursor::at_row(&row)),
+            Nth::Fewer(_) => None,
+        })
     }
 
-    /// Walks the history of one database newest first from after `from`, until `visit` answers
-    /// `false`, which is expected after about `expected` of them. Cursors are those of
-    /// [`Self::walk`]. Damaged rows are logged and passed over.
+    /// Walks a stretch of the history of one database newest first, until `visit` answers `false`.
+    /// Cursors are those of [`Self::walk`]. Damaged rows are logged and passed over.
     pub async fn walk_database(
         &self,
         database: &DatabaseId,
-        from: Option<&Cursor>,
-        expected: usize,
+        stretch: Stretch<'_>,
         mut visit: impl FnMut(Backup, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
         let mut filter = lines_of(database);
-        if let Some(cursor) = from {
+        if let Some(cursor) = stretch.after {
             filter = filter.and(Filter::compare(
                 Property::RowKey,
                 Comparison::Greater,
                 Value::String(cursor.row().to_owned()),
             ));
         }
+        if let Some(end) = stretch.end() {
+            filter = filter.and(end);
+        }
         let query = Query {
             filter: Some(filter),
-            top: Rows::first_page(expected),
+            top: Rows::first_page(stretch.expected),
             ..Query::default()
         };
         let mut rows = Rows::new(&*self.tables, &self.index, query);

@@ -4,6 +4,8 @@
 //! holds one row per day that has entries, under keys that sort newest first. A page then costs
 //! the rows that it shows, however long the history is.
 
+mod stretch;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,9 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::keys::{day_of, inverted_day, inverted_ticks};
 use super::rows::Rows;
 use crate::storage::{
-    Comparison, Condition, Entity, EntityKey, Filter, Property, Query, StorageResult, StoredEntity,
-    TableName, TableOperation, TableStore, Value,
+    Comparison, Condition, Entity, EntityKey, Filter, Nth, Property, Query, Span, StorageResult,
+    StoredEntity, TableName, TableOperation, TableStore, Value,
 };
+
+pub use stretch::Stretch;
 
 /// Days are those of UTC, which are all of this length.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -36,6 +40,15 @@ pub struct Cursor {
 pub struct InvalidCursor;
 
 impl Cursor {
+    /// The cursor after which the rows older than `until` come.
+    pub fn before(until: Timestamp) -> Self {
+        let newest = until
+            .checked_sub(SignedDuration::from_nanos(1))
+            .unwrap_or(until);
+        // Behind every id of that instant.
+        Self::of(newest, &format!("{}~", inverted_ticks(until)))
+    }
+
     /// The cursor at the row `row` of the day of `at`.
     pub(super) fn of(at: Timestamp, row: &str) -> Self {
         Self {
@@ -137,23 +150,23 @@ impl Timeline {
         self.tables.write(&self.days, marker).await.map(drop)
     }
 
-    /// Walks entries newest first from after `from`, until `visit` answers `false`, which is
-    /// `expected` after about so many.
+    /// Walks the entries of a stretch newest first, until `visit` answers `false`.
     pub(super) async fn walk(
         &self,
-        from: Option<&Cursor>,
-        expected: usize,
+        stretch: Stretch<'_>,
         mut visit: impl FnMut(StoredEntity, Cursor) -> bool + Send,
     ) -> StorageResult<()> {
-        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(from));
+        let end = stretch.end();
+        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(stretch));
         while let Some(marker) = days.next().await? {
             let day = inverted_day(&marker.entity.key.row);
-            let after = from
+            let after = stretch
+                .after
                 .filter(|cursor| cursor.day == day)
                 .map(|cursor| cursor.row.as_str());
             let query = Query {
-                top: Rows::first_page(expected),
-                ..day_query(&day, after, None)
+                top: Rows::first_page(stretch.expected),
+                ..day_query(&day, after, end.as_ref())
             };
             let mut rows = Rows::new(&*self.tables, &self.table, query);
             while let Some(row) = rows.next().await? {
@@ -169,23 +182,16 @@ impl Timeline {
         Ok(())
     }
 
-    /// Where the `number`th newest entry is, from 1; `None` when there are fewer. Reads keys only.
+    /// Where the `number`th newest entry is, from 1; `None` when there are fewer.
     pub(super) async fn nth(&self, number: usize) -> StorageResult<Option<Cursor>> {
         let mut left = number;
-        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(None));
+        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(Stretch::WHOLE));
         while let Some(marker) = days.next().await? {
             let day = inverted_day(&marker.entity.key.row);
-            let query = Query {
-                select: Some(Vec::new()),
-                top: Rows::first_page(left),
-                ..day_query(&day, None, None)
-            };
-            let mut rows = Rows::new(&*self.tables, &self.table, query);
-            while let Some(row) = rows.next().await? {
-                left = left.saturating_sub(1);
-                if left == 0 {
-                    return Ok(Some(Cursor::at(&row.entity.key)));
-                }
+            let span = Span::partition(day.as_str());
+            match self.tables.nth(&self.table, &span, left).await? {
+                Nth::Row(row) => return Ok(Some(Cursor { day, row })),
+                Nth::Fewer(rows) => left = left.saturating_sub(rows),
             }
         }
         Ok(None)
@@ -198,12 +204,7 @@ impl Timeline {
         since: Timestamp,
         until: Timestamp,
     ) -> StorageResult<Vec<StoredEntity>> {
-        let newer = Filter::compare(
-            Property::RowKey,
-            Comparison::Less,
-            // Behind every id.
-            Value::String(format!("{}~", inverted_ticks(since))),
-        );
+        let newer = newer_than(since);
         let (mut at, last) = (since, day_of(until));
         let mut found = Vec::new();
         loop {
@@ -220,14 +221,23 @@ impl Timeline {
         }
     }
 
-    /// The days that have entries, newest first.
-    fn days_query(&self, from: Option<&Cursor>) -> Query {
+    /// The days of a stretch that have entries, newest first.
+    fn days_query(&self, stretch: Stretch<'_>) -> Query {
         let mut filter = Filter::partition(self.table.as_str());
-        if let Some(cursor) = from {
+        if let Some(cursor) = stretch.after {
+            let newest = Value::String(inverted_day(&cursor.day));
             filter = filter.and(Filter::compare(
                 Property::RowKey,
                 Comparison::GreaterOrEqual,
-                Value::String(inverted_day(&cursor.day)),
+                newest,
+            ));
+        }
+        if let Some(since) = stretch.since {
+            let oldest = Value::String(inverted_day(&day_of(since)));
+            filter = filter.and(Filter::compare(
+                Property::RowKey,
+                Comparison::LessOrEqual,
+                oldest,
             ));
         }
         Query {
@@ -236,6 +246,13 @@ impl Timeline {
             ..Query::default()
         }
     }
+}
+
+/// The row keys of `since` and later.
+fn newer_than(since: Timestamp) -> Filter {
+    // Behind every id.
+    let end = Value::String(format!("{}~", inverted_ticks(since)));
+    Filter::compare(Property::RowKey, Comparison::Less, end)
 }
 
 fn day_query(day: &str, after: Option<&str>, filter: Option<&Filter>) -> Query {

@@ -6,7 +6,7 @@ use dilux_core::model::{
     Backup, BackupId, BackupMarks, BackupStatus, Damage, DatabaseId, EngineType, JobId, Tally,
     Trigger, Turnout,
 };
-use dilux_core::repository::{Recount, Repositories};
+use dilux_core::repository::{Recount, Repositories, Stretch};
 use dilux_core::transfer::{Failure, FailureKind};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -171,7 +171,7 @@ fn numbers(tally: &Tally) -> Numbers {
 async fn counted(repositories: &Repositories, database: &DatabaseId) -> Numbers {
     let mut lines = Vec::new();
     let backups = &repositories.backups;
-    let walk = backups.walk_database(database, None, usize::MAX, |line, _| {
+    let walk = backups.walk_database(database, Stretch::WHOLE, |line, _| {
         lines.push(line);
         true
     });

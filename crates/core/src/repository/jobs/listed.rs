@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{ACTIVE, JobRepository};
 use crate::model::{Job, JobId};
 use crate::repository::rows::Rows;
-use crate::repository::timeline::Cursor;
+use crate::repository::timeline::{Cursor, Stretch};
 use crate::storage::{Filter, Query, StorageResult, StoredEntity, Value};
 
 /// Rows of a page that are read at once.
@@ -58,7 +58,7 @@ impl JobRepository {
     ) -> StorageResult<(Vec<Job>, Option<Cursor>)> {
         let mut ids = Vec::new();
         self.by_day
-            .walk(from, most + 1, |row, cursor| {
+            .walk(Stretch::newest(most + 1).after(from), |row, cursor| {
                 ids.extend(job_id(&row).map(|id| (id, cursor)));
                 ids.len() <= most
             })
