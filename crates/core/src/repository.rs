@@ -36,7 +36,8 @@ mod users;
 use std::sync::Arc;
 
 pub use audit::{
-    AuditCheckpoint, AuditFilter, AuditFinding, AuditRepository, AuditVerdict, InvalidCheckpoint,
+    AuditCheckpoint, AuditFilter, AuditFinding, AuditPlace, AuditRepository, AuditVerdict,
+    InvalidCheckpoint,
 };
 pub use backups::{BackupFilter, BackupRepository, Recount};
 pub use collection::{Chunks, Collection, DamagedRow, Listing, Version, Versioned};

@@ -33,6 +33,18 @@ pub(crate) struct AuditPage {
     pub(crate) damaged: Vec<DamagedRow>,
 }
 
+impl AuditPage {
+    fn past_the_end(total: usize) -> Self {
+        Self {
+            entries: Vec::new(),
+            total: Some(total),
+            has_more: false,
+            next: None,
+            damaged: Vec::new(),
+        }
+    }
+}
+
 /// How many entries there are of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct AuditSummary {
@@ -47,21 +59,30 @@ pub(crate) struct AuditSummary {
 }
 
 impl Application {
-    /// The entries that pass `filter`, newest first. A page by offset counts all that pass, so it
-    /// costs as much as the log is long; a page by cursor costs what it shows.
+    /// The entries that pass `filter`, newest first. A page by offset that asks for more than days
+    /// reads and counts all that pass, so it costs as much as the log is long between its dates; any
+    /// other page costs what it shows.
     pub(crate) async fn list_audit(
         &self,
         filter: &AuditFilter,
         start: &AuditStart,
         limit: usize,
     ) -> Result<AuditPage> {
-        let (from, skip) = match start {
-            AuditStart::Offset(skip) => (None, *skip),
-            AuditStart::After(cursor) => (Some(cursor), 0),
-        };
-        let counts_all = from.is_none();
-        let (mut matched, mut entries, mut next) = (0, Vec::new(), None);
         let audit = &self.installation.repositories.audit;
+        let place = match start {
+            AuditStart::Offset(skip) => audit.place(filter, *skip).await?,
+            AuditStart::After(_) => None,
+        };
+        let total = place.as_ref().map(|place| place.total);
+        let (from, skip, counts_all) = match (start, &place) {
+            (AuditStart::After(cursor), _) => (Some(cursor), 0, false),
+            (AuditStart::Offset(skip), None) => (None, *skip, true),
+            (AuditStart::Offset(skip), Some(place)) if *skip >= place.total => {
+                return Ok(AuditPage::past_the_end(place.total));
+            }
+            (AuditStart::Offset(_), Some(place)) => (place.after.as_ref(), place.left, false),
+        };
+        let (mut matched, mut entries, mut next) = (0, Vec::new(), None);
         let damaged = audit
             .walk(from, filter, |entry, cursor| {
                 matched += 1;
@@ -69,13 +90,13 @@ impl Application {
                     entries.push(entry);
                     next = Some(cursor);
                 }
-                counts_all || matched <= limit
+                counts_all || matched <= skip.saturating_add(limit)
             })
             .await?;
         let has_more = matched > skip.saturating_add(entries.len());
         Ok(AuditPage {
             entries,
-            total: counts_all.then_some(matched),
+            total: total.or(counts_all.then_some(matched)),
             has_more,
             next: next.filter(|_| has_more),
             damaged,

@@ -15,7 +15,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// A success of one user about database `shop`; tests change what matters to them.
-fn entry(id: &str, at: Timestamp) -> AuditEntry {
+pub(crate) fn entry(id: &str, at: Timestamp) -> AuditEntry {
     AuditEntry {
         id: id.parse().unwrap(),
         at,

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use dilux_core::model::BackupStatus;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::audit::entry as audit_entry;
 use crate::seeds::{Seed, database, engine};
 use crate::world::{START, World};
 
@@ -64,6 +65,17 @@ impl Shops {
         assert_eq!(jobs.active(newest).await.unwrap(), []);
         let shop = databases.swap_remove(0);
         Self { world, shop }
+    }
+
+    /// Appends entries to the audit log, as many a day as there are backups.
+    async fn append_audit(&self, days: i64) {
+        let newest: Timestamp = START.parse().unwrap();
+        for number in (0..days * DAILY).rev() {
+            let at = newest - SignedDuration::from_mins(number * 24 * 60 / DAILY);
+            let entry = audit_entry(&format!("entry-{number}"), at);
+            let audit = &self.world.installation.repositories.audit;
+            audit.append(&entry).await.unwrap();
+        }
     }
 
     async fn cost(&self, path: &str) -> Cost {
@@ -127,6 +139,25 @@ async fn a_23_a_page_and_the_numbers_of_the_dashboard_cost_the_same_however_long
         late.requests <= second.requests && late.rows <= second.rows,
         "{late:?} after {second:?}"
     );
+}
+
+#[tokio::test]
+async fn a_page_of_the_audit_log_costs_the_same_however_long_the_log() {
+    let mut shops = Vec::new();
+    for days in DAYS {
+        let shop = Shops::with_history(1, &["shop"]).await;
+        shop.append_audit(days).await;
+        // Past days are counted the first time.
+        shop.cost("/api/audit?limit=10").await;
+        shops.push(shop);
+    }
+    for path in [
+        "/api/audit?limit=10",
+        "/api/audit?limit=10&offset=100",
+        "/api/audit?limit=10&start_date=2026-01-25&end_date=2026-01-26",
+    ] {
+        assert_alike(path, [shops[0].cost(path).await, shops[1].cost(path).await]);
+    }
 }
 
 #[tokio::test]

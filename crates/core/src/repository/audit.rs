@@ -5,6 +5,7 @@ mod chain;
 mod filter;
 mod finding;
 mod legacy;
+mod numbering;
 mod partition;
 mod row;
 mod seal;
@@ -17,6 +18,7 @@ use tokio::sync::OnceCell;
 
 pub use filter::AuditFilter;
 pub use finding::{AuditCheckpoint, AuditFinding, AuditVerdict, InvalidCheckpoint};
+pub use numbering::AuditPlace;
 
 use super::collection::{DamagedRow, decode};
 use super::row::RowWriter;
@@ -27,6 +29,7 @@ use crate::secret::SecretStore;
 use crate::storage::{StorageResult, TableName, TableStore};
 use chain::Chains;
 use legacy::Legacy;
+use numbering::{Counts, Partitions};
 use seal::KeyRing;
 use walk::Walk;
 
@@ -40,6 +43,7 @@ pub struct AuditRepository {
     by_day: Timeline,
     chains: Chains,
     legacy: Arc<OnceCell<Legacy>>,
+    counts: Counts,
 }
 
 impl AuditRepository {
@@ -56,6 +60,7 @@ impl AuditRepository {
             tables,
             by_day,
             legacy: Arc::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -84,6 +89,28 @@ impl AuditRepository {
         verify::checkpoint(&self.chains).await
     }
 
+    /// Where the entries are that pass `filter` after the `skip` newest of them, for [`Self::walk`];
+    /// `None` when only a walk can tell. Costs the same however long the log is, but for the first
+    /// time on a day, when past days are counted.
+    pub async fn place(
+        &self,
+        filter: &AuditFilter,
+        skip: usize,
+    ) -> StorageResult<Option<AuditPlace>> {
+        let log = Partitions {
+            tables: &*self.tables,
+            log: &self.by_day,
+            legacy: self.legacy().await?,
+        };
+        self.counts.place(&log, filter, skip).await
+    }
+
+    async fn legacy(&self) -> StorageResult<&Legacy> {
+        self.legacy
+            .get_or_try_init(|| Legacy::find(&*self.tables, &self.by_day))
+            .await
+    }
+
     /// Walks the entries that pass `filter`, newest first from after `from`, until `visit` answers
     /// `false`. Entries that are appended meanwhile are newer than those still to come, and so
     /// neither shift nor hide any. Answers the rows on the way that cannot be read.
@@ -93,10 +120,7 @@ impl AuditRepository {
         filter: &AuditFilter,
         mut visit: impl FnMut(AuditEntry, Cursor) -> bool + Send,
     ) -> StorageResult<Vec<DamagedRow>> {
-        let legacy = self
-            .legacy
-            .get_or_try_init(|| Legacy::find(&*self.tables, &self.by_day))
-            .await?;
+        let legacy = self.legacy().await?;
         let mut walk = Walk::open(&*self.tables, &self.by_day, legacy, (from, filter)).await?;
         let mut damaged = Vec::new();
         while let Some((row, cursor)) = walk.next().await? {

@@ -65,6 +65,14 @@ impl Cursor {
         }
     }
 
+    /// The cursor at the row `row` of a day.
+    pub(super) fn at_key(day: &str, row: &str) -> Self {
+        Self {
+            day: day.to_owned(),
+            row: row.to_owned(),
+        }
+    }
+
     /// The cursor at a row.
     pub(super) fn at(key: &EntityKey) -> Self {
         Self {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod appending;
+mod numbering;
 mod tallies;
 mod tallies_mended;
 mod tampering;

@@ -1,6 +1,6 @@
 //! Which audit entries are wanted.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
 use crate::model::{AuditAction, AuditEntry, AuditResourceType, AuditStatus, EngineType};
@@ -55,6 +55,19 @@ impl AuditFilter {
         is_in(search, &entry.resource_name)
             || is_in(search, &entry.user_email)
             || is_in(search, &entry.resource_id)
+    }
+
+    /// Whether it asks for nothing but days of UTC, whole ones.
+    pub(super) fn is_of_whole_days(&self) -> bool {
+        let Self { from, until, .. } = *self;
+        let is_midnight =
+            |at: Timestamp| at.as_nanosecond() % SignedDuration::from_hours(24).as_nanos() == 0;
+        let days = Self {
+            from,
+            until,
+            ..Self::default()
+        };
+        *self == days && from.into_iter().chain(until).all(is_midnight)
     }
 
     /// What the store can pick; [`Self::matches`] stays the judge.

@@ -20,8 +20,11 @@ use crate::storage::{
 /// Row keys from here on are none of entries.
 pub(super) const AFTER_ENTRIES: &str = "~";
 
-/// Rows a page, days and entries alike.
+/// Entries of the first page.
 const PAGE: Option<NonZeroU32> = NonZeroU32::new(200);
+
+/// Days of the first page: most walks end in one of them.
+const DAYS: Option<NonZeroU32> = NonZeroU32::new(4);
 
 /// A walk over the log.
 pub(super) struct Walk<'a> {
@@ -271,7 +274,7 @@ fn marker_query(log: &Timeline, start: &Start) -> Query {
     }
     Query {
         filter: Some(filter),
-        top: PAGE,
+        top: DAYS,
         ..Query::default()
     }
 }
@@ -285,7 +288,12 @@ fn instant(row: &StoredEntity) -> Timestamp {
 }
 
 fn month_of(at: Timestamp) -> String {
-    day_of(at).replace('-', "").chars().take(6).collect()
+    month_of_day(&day_of(at))
+}
+
+/// The month of a day, as the Python product wrote it.
+pub(super) fn month_of_day(day: &str) -> String {
+    day.replace('-', "").chars().take(6).collect()
 }
 
 /// Lowers a bound; a partition that the walk starts in the middle of is older or the same.
