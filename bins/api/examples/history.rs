@@ -3,9 +3,10 @@
 //! are compared need the same newest time, since alerts depend on how old backups are.
 //!
 //! Each database has M / N backups, six hours apart, of which one in fifty failed. Two backups of
-//! each database, and all of the first one, are written as the services write them. The rows of the
-//! others are copies of those with ids and times of their own; tallies are counted afterwards. Data
-//! and manifests are left out: no list reads them.
+//! each database, and all of the first one, are written as the services write them, with an entry of
+//! the audit log each. The rows of the others are copies of those with ids and times of their own;
+//! tallies are counted afterwards. Data and manifests are left out, since no list reads them, and the
+//! copied entries of the audit log stand in no chain.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use dilux_core::clock::{SharedClock, SystemClock};
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    Backup, BackupId, BackupMarks, BackupStatus, BackupWork, Compression, CredentialSource,
-    Database, DatabaseId, Engine, EngineType, Job, JobId, JobOwner, JobState, PolicySource, Tier,
-    TlsMode, Trigger, Work,
+    AuditAction, AuditEntry, AuditResourceType, AuditStatus, Backup, BackupId, BackupMarks,
+    BackupStatus, BackupWork, Compression, CredentialSource, Database, DatabaseId, Engine,
+    EngineType, Job, JobId, JobOwner, JobState, PolicySource, Tier, TlsMode, Trigger, Work,
 };
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::repository::{day_of, inverted_ticks};
@@ -105,6 +106,7 @@ struct Template {
     line: Line,
     backup: Entity,
     job: Entity,
+    audit: Entity,
 }
 
 impl Template {
@@ -118,6 +120,11 @@ impl Template {
     fn job(&self, line: &Line) -> TableOperation {
         let key = EntityKey::new(self.job.key.partition.clone(), line.job.as_str());
         self.copy(&self.job, key, line)
+    }
+
+    /// The row of the audit log as that of another line.
+    fn audit(&self, line: &Line) -> TableOperation {
+        self.copy(&self.audit, audit_key(line), line)
     }
 
     /// A row with the ids and times of another line.
@@ -146,6 +153,10 @@ impl Template {
 
 fn row_key(line: &Line) -> String {
     format!("{}_{}", inverted_ticks(line.at), line.job)
+}
+
+fn audit_key(line: &Line) -> EntityKey {
+    EntityKey::new(day_of(line.at), row_key(line))
 }
 
 struct Filler {
@@ -218,7 +229,7 @@ impl Filler {
         databases: &[[Template; 2]],
         number_of_line: usize,
     ) -> Result<()> {
-        let mut by_day: BTreeMap<String, [Vec<TableOperation>; 2]> = BTreeMap::new();
+        let mut by_day: BTreeMap<String, [Vec<TableOperation>; 3]> = BTreeMap::new();
         if number_of_line < 2 {
             return Ok(());
         }
@@ -229,12 +240,17 @@ impl Filler {
             let day = day_of(line.at);
             let entry = Entity::new(EntityKey::new(day.clone(), row_key(&line)))
                 .with("job_id", Value::String(line.job.to_string()));
-            let [backups, jobs] = by_day.entry(day.clone()).or_default();
+            let [backups, jobs, audit] = by_day.entry(day.clone()).or_default();
+            audit.push(template.audit(&line));
             backups.push(template.backup(&line, day));
             jobs.push(TableOperation::Insert(entry));
         }
-        for [backups, jobs] in by_day.into_values() {
-            for (table, operations) in [("backuphistory", backups), ("jobindex", jobs)] {
+        for [backups, jobs, audit] in by_day.into_values() {
+            for (table, operations) in [
+                ("backuphistory", backups),
+                ("jobindex", jobs),
+                ("auditlogs", audit),
+            ] {
                 for batch in operations.chunks(BATCH) {
                     self.write_batch(table, batch.to_vec()).await?;
                 }
@@ -276,23 +292,49 @@ impl Filler {
             .backups
             .put(&backup(database, line, failure))
             .await?;
+        repositories.audit.append(&audit(database, line)?).await?;
         Ok(())
     }
 
     async fn template(&self, line: Line) -> Result<Template> {
         let database = line.job.database().context("an odd id")?;
-        let read = async |table: &str, row: String| -> Result<Entity> {
-            let key = EntityKey::new(database.as_str(), row);
+        let read = async |table: &str, key: EntityKey| -> Result<Entity> {
             let tables = &self.installation.storage.tables;
             let found = tables.get(&TableName::new(table)?, &key).await?;
             Ok(found.context("a row is missing")?.entity)
         };
+        let of_database = |row| EntityKey::new(database.as_str(), row);
         Ok(Template {
-            backup: read("backupindex", row_key(&line)).await?,
-            job: read("jobs", line.job.to_string()).await?,
+            backup: read("backupindex", of_database(row_key(&line))).await?,
+            job: read("jobs", of_database(line.job.to_string())).await?,
+            audit: read("auditlogs", audit_key(&line)).await?,
             line,
         })
     }
+}
+
+/// What the worker writes of a backup.
+fn audit(database: &Database, line: &Line) -> Result<AuditEntry> {
+    let is_failed = line.is_failed();
+    let (action, status) = if is_failed {
+        (AuditAction::BackupFailed, AuditStatus::Failed)
+    } else {
+        (AuditAction::BackupCompleted, AuditStatus::Success)
+    };
+    Ok(AuditEntry {
+        id: line.job.as_str().parse()?,
+        at: line.at,
+        user_id: "system".to_owned(),
+        user_email: "system".to_owned(),
+        action,
+        resource_type: AuditResourceType::Backup,
+        resource_id: line.job.to_string(),
+        resource_name: database.label.to_string(),
+        details: serde_json::Map::new(),
+        status,
+        error_message: is_failed.then(|| "the server did not answer".to_owned()),
+        ip_address: None,
+    })
 }
 
 fn engine(number: usize, now: Timestamp) -> Result<Engine> {
