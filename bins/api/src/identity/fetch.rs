@@ -1,6 +1,9 @@
 //! Asks the identity provider over HTTP: short answers of JSON, in a short time, from nowhere else
 //! than where it was asked.
 
+mod guard;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use dilux_core::secret::SecretValue;
@@ -25,8 +28,9 @@ pub(super) struct Fetcher(OnceCell<Client>);
 impl Fetcher {
     /// Reads the JSON at an address.
     pub(super) async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<T> {
-        let request = self.client().await?.get(url.clone());
-        json(request).await
+        let client = self.client().await?;
+        guard::check(url).map_err(|refusal| unavailable(refusal.into()))?;
+        json(client.get(url.clone())).await
     }
 
     /// Exchanges a code; the ID token, or `None` when the code is not accepted.
@@ -35,9 +39,9 @@ impl Fetcher {
         url: &Url,
         exchange: &Exchange<'_>,
     ) -> Result<Option<String>> {
-        let mut request = self
-            .client()
-            .await?
+        let client = self.client().await?;
+        guard::check(url).map_err(|refusal| unavailable(refusal.into()))?;
+        let mut request = client
             .post(url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(exchange.form());
@@ -109,6 +113,7 @@ fn client() -> Result<Client> {
     drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder()
         .timeout(TIMEOUT)
+        .dns_resolver(Arc::new(guard::Resolver))
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| Error::internal("start the HTTPS client", error.without_url()))
