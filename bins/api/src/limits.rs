@@ -1,6 +1,7 @@
-//! How many requests are answered: of each caller, of the strangers at each address, and of each
-//! caller for what is costly. Kept in memory: each API process counts for itself.
+//! How many requests are answered: of each caller, of the strangers at each address, of each caller
+//! for what is costly, and of all at the same time. Kept in memory: each API process counts for itself.
 
+mod crowd;
 mod stopwatch;
 mod usage;
 
@@ -23,6 +24,9 @@ use crate::addressing::Addressing;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::{Answer, Refusal};
+pub(crate) use crowd::admit_to_crowd;
+
+use crowd::Crowd;
 use stopwatch::Stopwatch;
 use usage::Usage;
 
@@ -40,6 +44,7 @@ pub(crate) struct Limits {
     callers: Option<Limit<String>>,
     strangers: Option<Limit<Option<IpAddr>>>,
     costly: Option<Limit<String>>,
+    crowd: Crowd,
 }
 
 impl<K: Hash + Eq + Clone> Limit<K> {
@@ -65,6 +70,7 @@ impl Limits {
             callers: settings.callers.map(|limit| Limit::new(limit, clock)),
             strangers: settings.strangers.map(|limit| Limit::new(limit, clock)),
             costly: settings.costly.map(|limit| Limit::new(limit, clock)),
+            crowd: Crowd::new(settings.at_once, settings.downloads_at_once),
         }
     }
 

@@ -20,6 +20,9 @@ use crate::etag;
 /// When to try again after a 503 of unknown length.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// When to try again when too many are being answered.
+const CROWD_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// What a route answers.
 pub(crate) type Answer<T> = Result<T, Problem>;
 
@@ -44,6 +47,8 @@ pub(crate) enum Refusal {
     MalformedForwarding(HeaderName),
     /// More requests came than are answered; after so long there is room for one more.
     TooManyRequests(Duration),
+    /// All places are taken by requests that are not answered yet.
+    Crowded,
     /// The range lies outside of what is there, this many bytes.
     RangeNotSatisfiable(u64),
     /// A defect stopped the handler.
@@ -283,6 +288,10 @@ impl From<Refusal> for Problem {
                 "too many requests; wait as long as Retry-After says",
             )
             .retry_after(wait),
+            Refusal::Crowded => Self::unavailable(
+                "too many requests are being answered; try again in a moment",
+                CROWD_RETRY_AFTER,
+            ),
             Refusal::RangeNotSatisfiable(size) => Self::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "range",

@@ -13,7 +13,7 @@ use crate::caller::authenticate;
 use crate::context::Context;
 use crate::document;
 use crate::envelope::envelop;
-use crate::limits::admit_stranger;
+use crate::limits::{admit_stranger, admit_to_crowd};
 use crate::problem::{method_not_allowed, no_such_route};
 use crate::routes;
 use crate::token::BootstrapToken;
@@ -42,6 +42,7 @@ pub(crate) fn router_of(app: App) -> Router {
         .merge(open)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(app.clone(), receive))
+        .layer(middleware::from_fn_with_state(app.clone(), admit_to_crowd))
         .layer(middleware::from_fn_with_state(app.clone(), envelop))
         .with_state(app)
 }

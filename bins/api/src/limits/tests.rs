@@ -99,6 +99,8 @@ fn a_limit_that_is_off_refuses_nobody() {
         callers: None,
         strangers: None,
         costly: None,
+        at_once: None,
+        downloads_at_once: None,
     };
     let limits = Limits::new(&off, &shared);
     let caller = Caller::bootstrap();

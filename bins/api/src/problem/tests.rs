@@ -57,6 +57,7 @@ fn every_refusal_has_its_status() {
         (Refusal::ForeignHost, 421),
         (Refusal::MalformedForwarding(header::FORWARDED), 400),
         (Refusal::TooManyRequests(Duration::ZERO), 429),
+        (Refusal::Crowded, 503),
         (Refusal::RangeNotSatisfiable(3), 416),
         (Refusal::Panicked, 500),
     ] {

@@ -13,6 +13,7 @@ mod connection_strings;
 mod connections;
 mod constant_cost;
 mod credentials;
+mod crowd;
 mod cursors;
 mod databases;
 mod databases_changed;

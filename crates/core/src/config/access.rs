@@ -29,13 +29,17 @@ pub enum Authentication {
     Off,
 }
 
-/// Requests a minute that one process of the API answers; `None` means all.
+/// Requests that one process of the API answers; `None` means all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// Of one caller: a person, an API token, the bootstrap token.
+    /// A minute, of one caller: a person, an API token, the bootstrap token.
     pub callers: Option<NonZeroU32>,
-    /// From one address, of those who do not say who they are.
+    /// A minute, from one address, of those who do not say who they are.
     pub strangers: Option<NonZeroU32>,
-    /// Of one caller, for what starts work, calls servers or reads everything.
+    /// A minute, of one caller, for what starts work, calls servers or reads everything.
     pub costly: Option<NonZeroU32>,
+    /// At the same time, until the answer begins.
+    pub at_once: Option<NonZeroU32>,
+    /// Backups sent at the same time.
+    pub downloads_at_once: Option<NonZeroU32>,
 }

@@ -152,6 +152,17 @@ pub const VARIABLES: &[Variable] = &[
          backups, restores, verifications, exports, imports, downloads of data; `0`: all.",
     ),
     variable(
+        "DILUX_REQUESTS_AT_ONCE",
+        "256",
+        "Requests that one process of the API answers at the same time; who comes beyond is told \
+         to try again in a moment; `0`: all.",
+    ),
+    variable(
+        "DILUX_DOWNLOADS_AT_ONCE",
+        "16",
+        "Backups that one process of the API sends at the same time; `0`: all.",
+    ),
+    variable(
         "DILUX_AUTH",
         "on",
         "`off`: nobody is asked who they are. Only with `DILUX_EVERYBODY_IS_ADMIN=yes`, on this \

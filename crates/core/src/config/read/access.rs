@@ -61,5 +61,7 @@ fn limits(reader: &mut Reader<'_>) -> RequestLimits {
         callers: limit("DILUX_REQUESTS_PER_MINUTE", 3000),
         strangers: limit("DILUX_ANONYMOUS_REQUESTS_PER_MINUTE", 300),
         costly: limit("DILUX_COSTLY_REQUESTS_PER_MINUTE", 120),
+        at_once: limit("DILUX_REQUESTS_AT_ONCE", 256),
+        downloads_at_once: limit("DILUX_DOWNLOADS_AT_ONCE", 16),
     }
 }

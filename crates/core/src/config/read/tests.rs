@@ -202,15 +202,21 @@ fn requests_are_limited_unless_somebody_says_zero() {
         callers: limit(3000),
         strangers: limit(300),
         costly: limit(120),
+        at_once: limit(256),
+        downloads_at_once: limit(16),
     };
     assert_eq!(read(&[]).unwrap().access.limits, usual);
     let changed = read(&[
         ("DILUX_REQUESTS_PER_MINUTE", "0"),
         ("DILUX_COSTLY_REQUESTS_PER_MINUTE", "7"),
+        ("DILUX_REQUESTS_AT_ONCE", "9"),
+        ("DILUX_DOWNLOADS_AT_ONCE", "0"),
     ]);
     let expected = RequestLimits {
         callers: None,
         costly: limit(7),
+        at_once: limit(9),
+        downloads_at_once: None,
         ..usual
     };
     assert_eq!(changed.unwrap().access.limits, expected);
