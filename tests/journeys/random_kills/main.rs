@@ -1,13 +1,17 @@
 //! Scheduler and processor are killed as by `kill -9` at random moments, again and again, while
-//! backups and restores are asked for. At rest nothing is lost, doubled, falsely green or stuck.
+//! backups are asked for and planned. At rest nothing is lost, doubled, falsely green or stuck.
 //!
 //! `DILUX_PROVE_KILLS` sets the number of kills, `DILUX_PROVE_SEED` replays their moments.
 #![cfg(test)]
 
+mod planned;
+
 use std::time::{Duration, Instant};
 
+use dilux_core::clock::{Clock as _, SystemClock};
 use dilux_core::model::JobState;
 use dilux_journeys::{Client, Holdings, Home, Sample, Service, StoreKind};
+use planned::{PATIENCE, Planned};
 use serde_json::json;
 
 /// Kills in a run of all tests.
@@ -15,6 +19,9 @@ const USUAL_KILLS: u64 = 100;
 
 /// How long after the last restart a job may still be under way.
 const REST_LIMIT: Duration = Duration::from_mins(3);
+
+/// A database is registered at one in so many kills, but for the last quarter of them.
+const KILLS_A_DATABASE: u64 = 8;
 
 /// Longest time between a start and a kill, in milliseconds.
 const LONGEST_LIFE: u64 = 1200;
@@ -79,7 +86,11 @@ async fn random_kills_lose_double_and_falsify_nothing() {
     let mut done = 0;
     let start = |name: &str| home.start(name).unwrap();
     let mut services: [Service; 2] = [start("dilux-processor"), start("dilux-scheduler")];
+    let mut planned = Vec::new();
     while done < kills {
+        if done % KILLS_A_DATABASE == 0 && done * 4 <= kills * 3 {
+            planned.push(Planned::make(&client, &sample, &engine, planned.len()).await);
+        }
         if moments.below(3) == 0 {
             ask(&client, &database, &mut asked).await;
         }
@@ -94,10 +105,24 @@ async fn random_kills_lose_double_and_falsify_nothing() {
     }
     asked.dedup();
     at_rest(&client, &asked).await;
-
     let installation = home.look_inside().unwrap();
+    let last_slot = planned.iter().map(|planned| planned.slot).max().unwrap();
+    let jobs = &installation.repositories.jobs;
+    loop {
+        let now = SystemClock.now();
+        let active = jobs.active(now).await.unwrap();
+        if now > last_slot && active.is_empty() {
+            break;
+        }
+        assert!(now < last_slot + PATIENCE, "stuck: {active:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
     let holdings = Holdings::read(&installation).await.unwrap();
-    let violations = holdings.violations(&installation).await.unwrap();
+    let mut violations = holdings.violations(&installation).await.unwrap();
+    for planned in &planned {
+        violations.extend(planned.violations(&holdings, &installation).await);
+    }
     assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
     for job in &holdings.jobs {
         assert!(
@@ -118,8 +143,9 @@ async fn random_kills_lose_double_and_falsify_nothing() {
         "{restored}"
     );
     println!(
-        "cases={kills} failures=0 jobs={} orphans={}",
+        "cases={kills} failures=0 jobs={} databases={} orphans={}",
         holdings.jobs.len(),
+        planned.len(),
         holdings.orphans().len()
     );
 }
