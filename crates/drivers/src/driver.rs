@@ -1,5 +1,5 @@
-//! The port of an engine type: what every driver does, whether it spawns a tool or speaks the
-//! protocol itself.
+//! The ports of an engine type: what every connector and every driver does, whether it spawns a tool or
+//! speaks the protocol itself.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ pub struct RestorePlan {
     pub is_rehearsal: bool,
 }
 
-/// An engine type.
+/// An engine type whose servers can be signed in to.
 ///
 /// # Contract
 /// - Names are taken literally: no database name is ever read as an option, a connection string, a
@@ -185,7 +185,7 @@ pub struct RestorePlan {
 /// - Futures may be dropped at any time; what they started is stopped then.
 /// - Every call ends in bounded time, whatever the server does.
 #[async_trait]
-pub trait Driver: Send + Sync {
+pub trait Connector: Send + Sync {
     /// The type that it serves.
     fn engine_type(&self) -> EngineType;
 
@@ -198,7 +198,12 @@ pub trait Driver: Send + Sync {
 
     /// All databases that the account can see, by name, system ones flagged.
     async fn discover(&self, target: &Target) -> Result<Vec<DiscoveredDatabase>, Failure>;
+}
 
+/// An engine type whose databases are backed up. The contract of [`Connector`] holds for it as a
+/// whole.
+#[async_trait]
+pub trait Driver: Connector {
     /// Starts a dump. Whatever can be known before the first byte (sign-in, database, versions,
     /// privileges) fails here.
     async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure>;

@@ -8,8 +8,8 @@ use dilux_core::model::EngineType;
 use dilux_core::network::AllowedNetworks;
 use dilux_core::transfer::{Failure, FailureKind};
 
-use crate::driver::Driver;
-use crate::guard::{Guarded, Resolver, SystemResolver};
+use crate::driver::{Connector, Driver};
+use crate::guard::{Guard, Guarded, Resolver, SystemResolver};
 use crate::mysql::MySqlDriver;
 use crate::postgresql::PostgreSqlDriver;
 use crate::process::Deadlines;
@@ -39,10 +39,12 @@ impl Default for DriverSettings {
     }
 }
 
-/// All drivers. A new engine type is a module and a row in [`Drivers::new`].
+/// All drivers, and connectors for engine types that are not backed up. A new engine type is a module
+/// and a row in [`Drivers::new`].
 #[derive(Clone)]
 pub struct Drivers {
     drivers: Vec<Arc<dyn Driver>>,
+    connectors: Vec<Arc<dyn Connector>>,
     tools: Arc<Tools>,
 }
 
@@ -54,9 +56,11 @@ impl Drivers {
             Arc::new(MySqlDriver::new(Arc::clone(&tools), settings.clone())),
             Arc::new(PostgreSqlDriver::new(Arc::clone(&tools), settings.clone())),
         ];
-        let guarded = |driver| Arc::new(Guarded::new(driver, settings)) as Arc<dyn Driver>;
+        let guard = Guard::new(settings);
+        let guarded = |driver| Arc::new(Guarded::new(driver, guard.clone())) as Arc<dyn Driver>;
         Self {
             drivers: drivers.into_iter().map(guarded).collect(),
+            connectors: Vec::new(),
             tools,
         }
     }
@@ -65,22 +69,46 @@ impl Drivers {
     pub fn of(drivers: Vec<Arc<dyn Driver>>, tools: Tools) -> Self {
         Self {
             drivers,
+            connectors: Vec::new(),
             tools: Arc::new(tools),
         }
     }
 
-    /// The driver for an engine type.
+    /// The same with a connector for a type that is not backed up.
+    #[must_use]
+    pub fn with_connector(mut self, connector: Arc<dyn Connector>) -> Self {
+        self.connectors.push(connector);
+        self
+    }
+
+    /// The driver for an engine type; fails for a type that is not backed up.
     pub fn for_engine(&self, engine_type: EngineType) -> Result<Arc<dyn Driver>, Failure> {
         let found = self
             .drivers
             .iter()
             .find(|driver| driver.engine_type() == engine_type);
         found.map(Arc::clone).ok_or_else(|| {
-            Failure::new(
-                FailureKind::Configuration,
-                format!("engines of type {engine_type} can be registered, but not be backed up: this version has no driver for them"),
-            )
+            let message = match self.connector_alone(engine_type) {
+                Some(_) => format!("servers of type {engine_type} can be connected to, but not be backed up: this version makes no backups of them"),
+                None => no_driver(engine_type),
+            };
+            Failure::new(FailureKind::Configuration, message)
         })
+    }
+
+    /// What connects to servers of an engine type, whether they are backed up or not.
+    pub fn connector(&self, engine_type: EngineType) -> Result<Arc<dyn Connector>, Failure> {
+        if let Ok(driver) = self.for_engine(engine_type) {
+            return Ok(driver);
+        }
+        self.connector_alone(engine_type)
+            .map(Arc::clone)
+            .ok_or_else(|| Failure::new(FailureKind::Configuration, no_driver(engine_type)))
+    }
+
+    fn connector_alone(&self, engine_type: EngineType) -> Option<&Arc<dyn Connector>> {
+        let mut connectors = self.connectors.iter();
+        connectors.find(|connector| connector.engine_type() == engine_type)
     }
 
     /// The engine types that have a driver.
@@ -111,6 +139,12 @@ impl Drivers {
     pub fn tools(&self) -> &Tools {
         &self.tools
     }
+}
+
+fn no_driver(engine_type: EngineType) -> String {
+    format!(
+        "engines of type {engine_type} can be registered, but not be backed up: this version has no driver for them"
+    )
 }
 
 impl std::fmt::Debug for Drivers {

@@ -11,7 +11,9 @@ use dilux_core::model::{CredentialKind, DatabaseName, EngineType, Fingerprint, H
 use dilux_core::network::AllowedNetworks;
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
-use crate::driver::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use crate::driver::{
+    Connector, DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target,
+};
 use crate::drivers::DriverSettings;
 
 /// Finds the addresses of a host.
@@ -33,19 +35,18 @@ impl Resolver for SystemResolver {
     }
 }
 
-/// A driver that sees targets only once their addresses are judged.
-pub(crate) struct Guarded {
-    inner: Arc<dyn Driver>,
+/// What judges the addresses of hosts.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard {
     networks: AllowedNetworks,
     resolver: Arc<dyn Resolver>,
     patience: Duration,
 }
 
-impl Guarded {
-    /// A guard before `inner`. A name must be resolved within the time for connecting.
-    pub(crate) fn new(inner: Arc<dyn Driver>, settings: &DriverSettings) -> Self {
+impl Guard {
+    /// The guard of these settings. A name must be resolved within the time for connecting.
+    pub(crate) fn new(settings: &DriverSettings) -> Self {
         Self {
-            inner,
             networks: settings.networks.clone(),
             resolver: Arc::clone(&settings.resolver),
             patience: settings.deadlines.connect,
@@ -53,7 +54,7 @@ impl Guarded {
     }
 
     /// The same target, with the addresses that may be connected to.
-    async fn judged(&self, target: &Target) -> Result<Target, Failure> {
+    pub(crate) async fn judged(&self, target: &Target) -> Result<Target, Failure> {
         require_proof(target)?;
         let host = &target.host;
         let mut addresses = self.resolve(host).await?;
@@ -89,6 +90,23 @@ impl Guarded {
     }
 }
 
+/// A driver or connector that sees targets only once their addresses are judged.
+pub(crate) struct Guarded<T: ?Sized> {
+    inner: Arc<T>,
+    guard: Guard,
+}
+
+impl<T: ?Sized> Guarded<T> {
+    /// `guard` before `inner`.
+    pub(crate) fn new(inner: Arc<T>, guard: Guard) -> Self {
+        Self { inner, guard }
+    }
+
+    async fn judged(&self, target: &Target) -> Result<Target, Failure> {
+        self.guard.judged(target).await
+    }
+}
+
 /// A token opens more than this server: it is sent to none that has not proved its name.
 fn require_proof(target: &Target) -> Result<(), Failure> {
     if target.credentials.kind == CredentialKind::Token && target.tls_mode != TlsMode::VerifyFull {
@@ -105,7 +123,7 @@ pub(crate) fn bare(host: &Host) -> &str {
 }
 
 #[async_trait]
-impl Driver for Guarded {
+impl<T: Connector + ?Sized> Connector for Guarded<T> {
     fn engine_type(&self) -> EngineType {
         self.inner.engine_type()
     }
@@ -123,7 +141,10 @@ impl Driver for Guarded {
     async fn discover(&self, target: &Target) -> Result<Vec<DiscoveredDatabase>, Failure> {
         self.inner.discover(&self.judged(target).await?).await
     }
+}
 
+#[async_trait]
+impl<T: Driver + ?Sized> Driver for Guarded<T> {
     async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
         self.inner.dump(&self.judged(target).await?, database).await
     }

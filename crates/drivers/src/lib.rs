@@ -1,4 +1,5 @@
-//! One driver per engine type: probe, discover, dump, restore, fingerprint.
+//! One driver per engine type: probe, discover, dump, restore, fingerprint. A type that is not backed up
+//! has a connector, for the first two.
 //!
 //! Drivers run the vendor's own client tools or speak its protocol; callers cannot tell. Only
 //! `process` spawns.
@@ -16,8 +17,8 @@ mod restore;
 mod tools;
 
 pub use driver::{
-    DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, Renew, Renewal, RestorePlan, RunningDump,
-    Target,
+    Connector, DiscoveredDatabase, Driver, Probe, REHEARSAL_PREFIX, Renew, Renewal, RestorePlan,
+    RunningDump, Target,
 };
 pub use drivers::{DriverSettings, Drivers};
 pub use guard::{Resolver, SystemResolver};

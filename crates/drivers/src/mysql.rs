@@ -22,7 +22,8 @@ use dilux_core::model::{DatabaseName, EngineType, Fingerprint, ServerIdentity};
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 
 use crate::driver::{
-    DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, require_rehearsal,
+    Connector, DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target,
+    require_rehearsal,
 };
 use crate::drivers::DriverSettings;
 use crate::tools::{Family, Tools};
@@ -58,7 +59,7 @@ impl MySqlDriver {
 const SYSTEM: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
 
 #[async_trait]
-impl Driver for MySqlDriver {
+impl Connector for MySqlDriver {
     fn engine_type(&self) -> EngineType {
         EngineType::MySql
     }
@@ -93,7 +94,10 @@ impl Driver for MySqlDriver {
             })
             .collect()
     }
+}
 
+#[async_trait]
+impl Driver for MySqlDriver {
     async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
         let target = self.narrowed(target).await;
         dump::start(&self.session(&target), database).await

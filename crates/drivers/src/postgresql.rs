@@ -17,7 +17,8 @@ use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 use serde::Deserialize;
 
 use crate::driver::{
-    DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target, require_rehearsal,
+    Connector, DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target,
+    require_rehearsal,
 };
 use crate::drivers::DriverSettings;
 use crate::tools::{Tools, Version};
@@ -90,7 +91,7 @@ FROM pg_catalog.pg_database ORDER BY datname;
 ";
 
 #[async_trait]
-impl Driver for PostgreSqlDriver {
+impl Connector for PostgreSqlDriver {
     fn engine_type(&self) -> EngineType {
         EngineType::PostgreSql
     }
@@ -129,7 +130,10 @@ impl Driver for PostgreSqlDriver {
             })
             .collect()
     }
+}
 
+#[async_trait]
+impl Driver for PostgreSqlDriver {
     async fn dump(&self, target: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
         dump::start(&self.session(target), database).await
     }

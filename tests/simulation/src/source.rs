@@ -14,7 +14,9 @@ use dilux_core::random::Random as _;
 use dilux_core::transfer::{
     DumpComplete, DumpEvidence, DumpSource, Failure, FailureKind, RestoreSink, ToolExit,
 };
-use dilux_drivers::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use dilux_drivers::{
+    Connector, DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target,
+};
 use jiff::Timestamp;
 use tokio::time::sleep;
 
@@ -164,7 +166,7 @@ impl SimulatedDriver {
 }
 
 #[async_trait]
-impl Driver for SimulatedDriver {
+impl Connector for SimulatedDriver {
     fn engine_type(&self) -> EngineType {
         self.engine_type
     }
@@ -176,7 +178,10 @@ impl Driver for SimulatedDriver {
     async fn discover(&self, _: &Target) -> Result<Vec<DiscoveredDatabase>, Failure> {
         Err(unknown("discovery"))
     }
+}
 
+#[async_trait]
+impl Driver for SimulatedDriver {
     async fn dump(&self, _: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
         self.process.step().await;
         let dice = &self.network.dice;

@@ -10,7 +10,7 @@ use dilux_core::model::{
 };
 use dilux_core::transfer::{Failure, FailureKind, RestoreSink};
 use dilux_drivers::{
-    DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, Tools,
+    Connector, DiscoveredDatabase, Driver, Drivers, Probe, RestorePlan, RunningDump, Target, Tools,
 };
 
 /// The password that it accepts.
@@ -92,7 +92,7 @@ fn not_played() -> Failure {
 }
 
 #[async_trait]
-impl Driver for PlayedDriver {
+impl Connector for PlayedDriver {
     fn engine_type(&self) -> EngineType {
         self.engine_type
     }
@@ -133,7 +133,10 @@ impl Driver for PlayedDriver {
             })
             .collect())
     }
+}
 
+#[async_trait]
+impl Driver for PlayedDriver {
     async fn dump(&self, _: &Target, _: &DatabaseName) -> Result<RunningDump, Failure> {
         Err(not_played())
     }

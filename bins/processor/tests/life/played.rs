@@ -11,7 +11,9 @@ use dilux_core::model::{DatabaseName, EngineType, Fingerprint, ServerIdentity, T
 use dilux_core::transfer::{
     DumpComplete, DumpEvidence, DumpSource, Failure, FailureKind, RestoreSink,
 };
-use dilux_drivers::{DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target};
+use dilux_drivers::{
+    Connector, DiscoveredDatabase, Driver, Probe, RestorePlan, RunningDump, Target,
+};
 use tokio::sync::watch;
 
 const CONTENT: &[u8] = b"-- the dump of a played database\n";
@@ -75,7 +77,7 @@ fn not_played() -> Failure {
 }
 
 #[async_trait]
-impl Driver for PlayedDriver {
+impl Connector for PlayedDriver {
     fn engine_type(&self) -> EngineType {
         EngineType::PostgreSql
     }
@@ -87,7 +89,10 @@ impl Driver for PlayedDriver {
     async fn discover(&self, _: &Target) -> Result<Vec<DiscoveredDatabase>, Failure> {
         Err(not_played())
     }
+}
 
+#[async_trait]
+impl Driver for PlayedDriver {
     async fn dump(&self, _: &Target, database: &DatabaseName) -> Result<RunningDump, Failure> {
         let server = self.0.clone();
         server
