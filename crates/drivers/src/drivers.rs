@@ -13,6 +13,7 @@ use crate::guard::{Guard, Guarded, Resolver, SystemResolver};
 use crate::mysql::MySqlDriver;
 use crate::postgresql::PostgreSqlDriver;
 use crate::process::Deadlines;
+use crate::sqlserver::SqlServerConnector;
 use crate::tools::Tools;
 
 /// What all drivers share.
@@ -58,9 +59,10 @@ impl Drivers {
         ];
         let guard = Guard::new(settings);
         let guarded = |driver| Arc::new(Guarded::new(driver, guard.clone())) as Arc<dyn Driver>;
+        let sql_server = Arc::new(SqlServerConnector::new(settings.clone()));
         Self {
             drivers: drivers.into_iter().map(guarded).collect(),
-            connectors: Vec::new(),
+            connectors: vec![Arc::new(Guarded::new(sql_server, guard.clone()))],
             tools,
         }
     }

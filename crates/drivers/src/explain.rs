@@ -111,7 +111,7 @@ fn fill_raw(sign: &str, place: &Place) -> String {
 }
 
 /// A sentence with its names; in one pass, as a name may look like a placeholder.
-fn fill(sentence: &str, place: &Place, line: &str) -> String {
+pub(crate) fn fill(sentence: &str, place: &Place, line: &str) -> String {
     let mut filled = String::new();
     let mut rest = sentence;
     while let Some((before, after)) = rest.split_once('{') {

@@ -14,6 +14,7 @@ mod mysql;
 mod postgresql;
 mod process;
 mod restore;
+mod sqlserver;
 mod tools;
 
 pub use driver::{

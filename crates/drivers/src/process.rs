@@ -19,5 +19,5 @@ pub(crate) use capture::capture;
 pub(crate) use deadlines::spoken;
 pub(crate) use dump_stream::{ToolDump, ToolEnd};
 pub(crate) use invocation::{Companion, Invocation};
-pub(crate) use redact::escape_controls;
+pub(crate) use redact::{Redactor, escape_controls};
 pub(crate) use restore_stream::ToolRestore;

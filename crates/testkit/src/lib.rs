@@ -13,5 +13,6 @@ pub mod samples;
 pub mod schedule_oracle;
 mod seed;
 mod server_process;
+pub mod sql_server;
 pub mod tls;
 pub mod transfer;

@@ -253,15 +253,20 @@ async fn a_password_with_a_line_end_is_refused_for_postgresql() {
     assert_failure(&failure, FailureKind::Configuration, &["line end"]);
 }
 
-#[tokio::test]
-async fn an_engine_type_without_driver_says_so() {
-    let tools = dilux_drivers::Tools::default();
-    let drivers = dilux_drivers::Drivers::new(tools, &dilux_drivers::DriverSettings::default());
-    let failure = drivers
-        .for_engine(EngineType::SqlServer)
-        .map(|_| ())
-        .unwrap_err();
-    assert_failure(&failure, FailureKind::Configuration, &["sqlserver"]);
+#[test]
+fn an_engine_type_without_driver_says_so() {
+    let drivers = dilux_drivers::Drivers::of(Vec::new(), dilux_drivers::Tools::default());
+    for failure in [
+        drivers.for_engine(EngineType::SqlServer).map(drop),
+        drivers.connector(EngineType::SqlServer).map(drop),
+    ] {
+        let failure = failure.unwrap_err();
+        assert_failure(
+            &failure,
+            FailureKind::Configuration,
+            &["sqlserver", "no driver"],
+        );
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ mod restores;
 mod round_trips;
 mod secrets;
 mod silence;
+mod sql_server;
+mod sql_server_tokens;
 mod stripped;
 mod stripper;
 mod support;
