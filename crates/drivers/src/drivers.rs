@@ -44,8 +44,8 @@ impl Default for DriverSettings {
 /// and a row in [`Drivers::new`].
 #[derive(Clone)]
 pub struct Drivers {
-    drivers: Vec<Arc<dyn Driver>>,
-    connectors: Vec<Arc<dyn Connector>>,
+    complete: Vec<Arc<dyn Driver>>,
+    connecting: Vec<Arc<dyn Connector>>,
     tools: Arc<Tools>,
 }
 
@@ -61,8 +61,8 @@ impl Drivers {
         let guarded = |driver| Arc::new(Guarded::new(driver, guard.clone())) as Arc<dyn Driver>;
         let sql_server = Arc::new(SqlServerConnector::new(settings.clone()));
         Self {
-            drivers: drivers.into_iter().map(guarded).collect(),
-            connectors: vec![Arc::new(Guarded::new(sql_server, guard.clone()))],
+            complete: drivers.into_iter().map(guarded).collect(),
+            connecting: vec![Arc::new(Guarded::new(sql_server, guard.clone()))],
             tools,
         }
     }
@@ -70,8 +70,8 @@ impl Drivers {
     /// Just these drivers, without the guard, for programs that bring their own.
     pub fn of(drivers: Vec<Arc<dyn Driver>>, tools: Tools) -> Self {
         Self {
-            drivers,
-            connectors: Vec::new(),
+            complete: drivers,
+            connecting: Vec::new(),
             tools: Arc::new(tools),
         }
     }
@@ -79,19 +79,19 @@ impl Drivers {
     /// The same with a connector for a type that is not backed up.
     #[must_use]
     pub fn with_connector(mut self, connector: Arc<dyn Connector>) -> Self {
-        self.connectors.push(connector);
+        self.connecting.push(connector);
         self
     }
 
     /// The driver for an engine type; fails for a type that is not backed up.
     pub fn for_engine(&self, engine_type: EngineType) -> Result<Arc<dyn Driver>, Failure> {
         let found = self
-            .drivers
+            .complete
             .iter()
             .find(|driver| driver.engine_type() == engine_type);
         found.map(Arc::clone).ok_or_else(|| {
             let message = match self.connector_alone(engine_type) {
-                Some(_) => format!("servers of type {engine_type} can be connected to, but not be backed up: this version makes no backups of them"),
+                Some(_) => format!("this version makes no backups of servers of type {engine_type}, which it can only connect to"),
                 None => no_driver(engine_type),
             };
             Failure::new(FailureKind::Configuration, message)
@@ -109,13 +109,13 @@ impl Drivers {
     }
 
     fn connector_alone(&self, engine_type: EngineType) -> Option<&Arc<dyn Connector>> {
-        let mut connectors = self.connectors.iter();
+        let mut connectors = self.connecting.iter();
         connectors.find(|connector| connector.engine_type() == engine_type)
     }
 
     /// The engine types that have a driver.
     pub fn engine_types(&self) -> Vec<EngineType> {
-        self.drivers
+        self.complete
             .iter()
             .map(|driver| driver.engine_type())
             .collect()
@@ -145,13 +145,13 @@ impl Drivers {
 
 fn no_driver(engine_type: EngineType) -> String {
     format!(
-        "engines of type {engine_type} can be registered, but not be backed up: this version has no driver for them"
+        "this version has no driver for engines of type {engine_type}: they can be registered, but not be backed up"
     )
 }
 
 impl std::fmt::Debug for Drivers {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let types = self.drivers.iter().map(|driver| driver.engine_type());
+        let types = self.complete.iter().map(|driver| driver.engine_type());
         formatter.debug_list().entries(types).finish()
     }
 }

@@ -255,7 +255,10 @@ fn converse(
     let stays = matches!(nature.verdict, Verdict::Judge | Verdict::Garble);
     let is_in = answer.is_welcome() && stays;
     send(stream, ANSWER, &answer.done())?;
-    while is_in {
+    if !is_in {
+        return Ok(());
+    }
+    loop {
         let packets = receive(stream)?;
         if packets.kind != QUESTION {
             return Err(io::Error::other("nobody asks"));
@@ -268,7 +271,6 @@ fn converse(
         }
         send(stream, ANSWER, &answer.done())?;
     }
-    Ok(())
 }
 
 /// The same with one to four wrong bytes.

@@ -26,6 +26,8 @@ pub(crate) struct ConnectionTest {
     pub(crate) duration: Duration,
     /// Whether this version speaks to servers of the type.
     pub(crate) is_supported: bool,
+    /// Why databases of the type are not backed up, if they are not.
+    pub(crate) no_backups: Option<String>,
 }
 
 /// What a test asks.
@@ -179,9 +181,15 @@ impl Application {
         self.reach(&SignIn::of_engine(engine), engine.port).await
     }
 
+    /// Why databases on engines of this type are not backed up; nothing where they are.
+    pub(crate) fn no_backups_of(&self, engine_type: EngineType) -> Option<String> {
+        let driver = self.drivers.for_engine(engine_type);
+        driver.err().map(|failure| failure.message)
+    }
+
     /// The server that `sign_in` is for. Fails when something is not set up, or not readable.
     pub(super) async fn reach(&self, sign_in: &SignIn<'_>, port: Port) -> Result<Opened> {
-        if let Err(failure) = self.drivers.for_engine(sign_in.engine_type) {
+        if let Err(failure) = self.drivers.connector(sign_in.engine_type) {
             return Ok(Err(failure));
         }
         match self.installation.access().credentials(sign_in).await {
@@ -202,19 +210,21 @@ impl Application {
                 outcome: Err(closed),
                 duration: Duration::ZERO,
                 is_supported: true,
+                no_backups: None,
             };
         };
         let started = Instant::now();
-        let driver = self.drivers.for_engine(question.engine_type);
-        let is_supported = driver.is_ok();
-        let outcome = match (driver, question.target) {
-            (Ok(driver), Ok(target)) => driver.probe(&target, question.database).await,
+        let connector = self.drivers.connector(question.engine_type);
+        let is_supported = connector.is_ok();
+        let outcome = match (connector, question.target) {
+            (Ok(connector), Ok(target)) => connector.probe(&target, question.database).await,
             (Err(failure), _) | (_, Err(failure)) => Err(failure),
         };
         ConnectionTest {
             outcome: outcome.map(|probe| probe.server),
             duration: started.elapsed(),
             is_supported,
+            no_backups: self.no_backups_of(question.engine_type),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Discovery {
     pub(crate) engine: Engine,
     /// The databases by name, missing ones last.
     pub(crate) databases: Vec<FoundDatabase>,
+    /// Why they are not backed up, if they are not.
+    pub(crate) no_backups: Option<String>,
 }
 
 /// What became of an import.
@@ -47,6 +49,8 @@ pub(crate) struct Import {
     pub(crate) created: Vec<Database>,
     /// Entries refused: what was sent as the name, and why.
     pub(crate) refused: Vec<(Value, String)>,
+    /// Why they are not backed up, if they are not.
+    pub(crate) no_backups: Option<String>,
 }
 
 impl Application {
@@ -61,8 +65,8 @@ impl Application {
         let target = self.engine_target(&engine).await?;
         let found = {
             let _permit = self.probes.acquire().await;
-            match self.drivers.for_engine(engine.engine_type) {
-                Ok(driver) => driver.discover(&target).await,
+            match self.drivers.connector(engine.engine_type) {
+                Ok(connector) => connector.discover(&target).await,
                 Err(failure) => Err(failure),
             }
         };
@@ -83,7 +87,11 @@ impl Application {
             .map(|it| (it.name, it.is_system))
             .collect();
         let databases = self.compare(id, found).await?;
-        Ok(Discovery { engine, databases })
+        Ok(Discovery {
+            no_backups: self.no_backups_of(engine.engine_type),
+            engine,
+            databases,
+        })
     }
 
     /// Puts what was found beside what is registered.
@@ -149,6 +157,7 @@ impl Application {
             return Err(Error::Refused("No databases specified".to_owned()));
         }
         let mut import = Import {
+            no_backups: self.no_backups_of(engine.engine_type),
             engine,
             created: Vec::new(),
             refused: Vec::new(),

@@ -17,7 +17,7 @@ use crate::registration::Routes;
 use crate::wire::database::{
     ConnectionForm, ConnectionFormBody, Database, DatabaseChange, DatabaseDeleted, DatabaseFilter,
     DatabaseList, DatabaseRemoval, DatabaseSaved, DatabaseTest, NewDatabase, NewDatabaseBody,
-    OneDatabase,
+    OneDatabase, noted,
 };
 use crate::wire::job::BackupQueued;
 use crate::wire::rpo::Rpo;
@@ -65,8 +65,9 @@ async fn create_database(
 ) -> Answer<Created<DatabaseSaved>> {
     let view = app.create_database(new, &caller).await?;
     let rpo = app.rpo_of(&view).await?;
+    let no_backups = app.no_backups_of(view.engine.engine_type);
     let saved = DatabaseSaved {
-        message: "Database configuration created".to_owned(),
+        message: noted("Database configuration created", no_backups.as_deref()),
         database: Database::from(&view).standing(&rpo),
     };
     Ok(created(&view.database.version, saved))
@@ -136,8 +137,9 @@ async fn update_database(
         .update_database(&id, &change, &if_match, &caller)
         .await?;
     let rpo = app.rpo_of(&view).await?;
+    let no_backups = app.no_backups_of(view.engine.engine_type);
     let saved = DatabaseSaved {
-        message: "Database configuration updated".to_owned(),
+        message: noted("Database configuration updated", no_backups.as_deref()),
         database: Database::from(&view).standing(&rpo),
     };
     Ok(tagged(&view.database.version, saved))

@@ -65,6 +65,7 @@ async fn create_engine(
         engine: Engine::from(&engine.value),
         discovered_databases: None,
         discovery_error: None,
+        note: app.no_backups_of(engine.value.engine_type),
     };
     if wants_discovery {
         match app.discover(&engine.value.id, &caller).await {
@@ -179,6 +180,7 @@ async fn discover_databases(
         databases: shown(&found),
         engine_id: found.engine.id.to_string(),
         engine_name: found.engine.name.to_string(),
+        note: found.no_backups,
     }))
 }
 

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use body::{ConnectionFormBody, NewDatabaseBody, NewImportBody};
 pub(crate) use change::DatabaseChange;
-pub(crate) use connection::{ConnectionForm, DatabaseTest, FormCredentials};
+pub(crate) use connection::{ConnectionForm, DatabaseTest, FormCredentials, noted};
 pub(crate) use import::{ImportEntry, Imported, NewImport};
 pub(crate) use new::{CompressionChoice, EngineChoice, NewDatabase, PolicyChoice};
 
@@ -290,7 +290,7 @@ pub(crate) struct OneDatabase {
 /// A database that was registered or changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DatabaseSaved {
-    /// What was done.
+    /// What was done. Where no backups are made of the type, it says so.
     #[schema(example = "Database configuration created")]
     pub(crate) message: String,
     /// The database.

@@ -244,6 +244,9 @@ pub(crate) struct EngineCreated {
     /// Why the discovery failed; the engine is registered all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) discovery_error: Option<String>,
+    /// Why backups of its databases are not made; absent where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// A changed engine.

@@ -17,7 +17,14 @@ use crate::world::World;
 
 /// What the process has logged.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// All of it so far.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -31,7 +38,7 @@ impl Write for Log {
 }
 
 /// Captures everything that is logged from now on, at every level.
-fn capture() -> Log {
+pub(crate) fn capture() -> Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let log = Log::default();
@@ -265,7 +272,7 @@ async fn a_marked_password_is_found_nowhere_but_in_the_secret_store() {
     ] {
         assert_eq!(visitor.call(Method::GET, path, &Value::Null).await.0, 200);
     }
-    let logged = log.0.lock().unwrap().clone();
+    let logged = log.bytes();
     let text = String::from_utf8_lossy(&logged);
     assert!(text.contains("answered"), "the log was captured");
     visitor.searcher.is_clean("the log", &logged);

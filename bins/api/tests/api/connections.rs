@@ -1,5 +1,6 @@
 //! Connection tests.
 
+use dilux_drivers::{Drivers, Tools};
 use serde_json::{Value, json};
 
 use crate::databases::flat;
@@ -25,14 +26,21 @@ async fn a_connection_test_is_answered_well_or_badly_but_always_answered() {
     let bad = world.post(&path, &json!({})).await.expect(200);
     assert_eq!(bad["success"], json!(false));
     assert_eq!(bad["error_type"], json!("ConnectionFailed"));
-    let mut body = new_engine();
-    body["engine_type"] = json!("sqlserver");
-    let id = crate::seeds::id(&world.post("/api/engines", &body).await.expect(201)["engine"]);
-    let none = world
-        .post(&format!("/api/engines/{id}/test"), &json!({}))
-        .await
-        .expect(200);
-    assert_eq!(none["error_type"], json!("UnsupportedType"), "{none}");
+}
+
+#[tokio::test]
+async fn a_type_without_driver_is_said_to_be_unsupported() {
+    let drivers = Drivers::of(Vec::new(), Tools::default());
+    let world = World::with_drivers(drivers).await;
+    let created = world.post("/api/engines", &new_engine()).await.expect(201);
+    assert!(
+        created["note"].as_str().unwrap().contains("no driver"),
+        "{created}"
+    );
+    let path = format!("/api/engines/{}/test", id(&created["engine"]));
+    let test = world.post(&path, &json!({})).await.expect(200);
+    assert_eq!(test["success"], json!(false));
+    assert_eq!(test["error_type"], json!("UnsupportedType"), "{test}");
 }
 
 #[tokio::test]

@@ -198,10 +198,13 @@ async fn a_backup_that_the_scheduler_booked_for_later_does_not_hold_up_one_for_n
 #[tokio::test]
 async fn a_backup_that_could_not_even_start_is_refused() {
     let world = World::new().await;
-    let no_driver = engine(&world, "sqlserver", "ms").await;
+    let no_backups = engine(&world, "sqlserver", "ms").await;
     let bare = json!({"name": "bare", "engine_type": "mysql", "host": "bare"});
     let bare = crate::seeds::id(&world.post("/api/engines", &bare).await.expect(201)["engine"]);
-    for (engine, words) in [(&no_driver, "no driver"), (&bare, "No username configured")] {
+    for (engine, words) in [
+        (&no_backups, "makes no backups"),
+        (&bare, "No username configured"),
+    ] {
         let database = database(&world, engine, "x").await;
         let path = format!("/api/databases/{database}/backup");
         let refused = world.post(&path, &json!({})).await.expect(400);

@@ -55,6 +55,7 @@ mod seeds;
 mod server;
 mod sessions;
 mod settings;
+mod sql_server;
 mod start;
 mod tls_modes;
 mod tokens;

@@ -35,16 +35,18 @@ pub(crate) struct PlayedServer {
 }
 
 impl PlayedServer {
-    /// Drivers of two engine types that all lead here; SQL Server has none, as in this version.
+    /// Drivers of two engine types that all lead here; SQL Server can only be connected to, as in this
+    /// version.
     pub(crate) fn drivers(self: &Arc<Self>) -> Drivers {
-        let driver = |engine_type| -> Arc<dyn Driver> {
+        let played = |engine_type| {
             Arc::new(PlayedDriver {
                 engine_type,
                 server: self.clone(),
             })
         };
-        let drivers = vec![driver(EngineType::MySql), driver(EngineType::PostgreSql)];
-        Drivers::of(drivers, Tools::default())
+        let drivers: Vec<Arc<dyn Driver>> =
+            vec![played(EngineType::MySql), played(EngineType::PostgreSql)];
+        Drivers::of(drivers, Tools::default()).with_connector(played(EngineType::SqlServer))
     }
 
     fn admit(&self, target: &Target) -> Result<(), Failure> {

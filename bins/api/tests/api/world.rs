@@ -149,6 +149,15 @@ impl World {
         Self::opened((server, drivers), variables, &open).await
     }
 
+    /// A world whose engines are other servers, and whose tokens come from a played Entra ID.
+    pub(crate) async fn with_entra_and_drivers(entra: &FakeEntra, drivers: Drivers) -> Self {
+        let open = |installation: Installation| {
+            let tokens = installation.tokens.clone().over(entra.transport());
+            installation.with_tokens(tokens)
+        };
+        Self::opened((Arc::default(), drivers), &[], &open).await
+    }
+
     async fn with(server: Arc<PlayedServer>, drivers: Drivers, variables: &[(&str, &str)]) -> Self {
         Self::opened((server, drivers), variables, &|installation| installation).await
     }

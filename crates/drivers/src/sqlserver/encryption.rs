@@ -95,15 +95,13 @@ fn server_name(target: &Target) -> Result<ServerName<'static>, Failure> {
     if let Ok(name) = ServerName::try_from(host) {
         return Ok(name.to_owned());
     }
-    match (target.tls_mode, target.addresses.first()) {
-        (TlsMode::Prefer | TlsMode::Require, Some(address)) => {
-            Ok(ServerName::IpAddress((*address).into()))
-        }
-        _ => {
-            let message = format!("no certificate can be made for a host called '{host}'");
-            Err(Failure::new(FailureKind::Configuration, message))
-        }
+    if target.tls_mode != TlsMode::VerifyFull
+        && let Some(address) = target.addresses.first()
+    {
+        return Ok(ServerName::IpAddress((*address).into()));
     }
+    let message = format!("no certificate can be made for a host called '{host}'");
+    Err(Failure::new(FailureKind::Configuration, message))
 }
 
 /// Why the handshake failed.

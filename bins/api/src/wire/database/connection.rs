@@ -132,7 +132,7 @@ impl ConnectionForm {
 pub(crate) struct DatabaseTest {
     /// Whether the server let us in.
     success: bool,
-    /// What happened, for a person.
+    /// What happened, for a person. Where no backups are made of the type, it says so.
     #[schema(example = "Connection successful")]
     message: String,
     /// `ConnectionFailed`, `Timeout`, `ToolNotFound` or `UnsupportedType`.
@@ -162,7 +162,7 @@ impl From<ConnectionTest> for EngineTest {
         match test.outcome {
             Ok(server) => Self {
                 success: true,
-                message: "Connection successful".to_owned(),
+                message: noted("Connection successful", test.no_backups.as_deref()),
                 latency_ms,
                 error_type: None,
                 server_version: Some(format!("{} {}", server.flavour, server.version)),
@@ -175,6 +175,14 @@ impl From<ConnectionTest> for EngineTest {
                 server_version: None,
             },
         }
+    }
+}
+
+/// `message`, with why backups are not made, if they are not.
+pub(crate) fn noted(message: &str, no_backups: Option<&str>) -> String {
+    match no_backups {
+        None => message.to_owned(),
+        Some(why) => format!("{message}, but {why}"),
     }
 }
 

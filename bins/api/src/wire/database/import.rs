@@ -111,6 +111,9 @@ pub(crate) struct Imported {
     pub(crate) total_created: usize,
     /// Number of entries refused.
     total_errors: usize,
+    /// Why backups of them are not made; absent where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 impl From<Import> for Imported {
@@ -118,6 +121,7 @@ impl From<Import> for Imported {
         Self {
             total_created: import.created.len(),
             total_errors: import.refused.len(),
+            note: import.no_backups,
             created: import
                 .created
                 .iter()

@@ -45,6 +45,9 @@ pub(crate) struct DiscoveredDatabases {
     pub(crate) engine_id: String,
     /// Its label.
     pub(crate) engine_name: String,
+    /// Why backups of them are not made; absent where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// Outcome of a connection test of an engine. A failed test is an answer, not an error.
@@ -52,7 +55,7 @@ pub(crate) struct DiscoveredDatabases {
 pub(crate) struct EngineTest {
     /// Whether it answered and let us in.
     pub(crate) success: bool,
-    /// What happened, for a person.
+    /// What happened, for a person. Where no backups are made of the type, it says so.
     #[schema(example = "Connection successful")]
     pub(crate) message: String,
     /// Milliseconds until the outcome.

@@ -16,7 +16,7 @@ pub(crate) struct NewEngine {
     /// Label, 1–100 characters.
     #[schema(value_type = String, example = "Production MySQL")]
     pub(crate) name: Label,
-    /// `mysql`, `postgresql` or `sqlserver`.
+    /// `mysql`, `postgresql`, or `sqlserver`, which is connected to, but not backed up.
     #[schema(value_type = String, example = "mysql")]
     pub(crate) engine_type: EngineType,
     /// Host name or address.

@@ -110,18 +110,6 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
         reason: "it is on SQL Server, which this version cannot back up",
     },
     Deviation {
-        at: "status",
-        what: "was 200, is 400",
-        examples: &["engines.discover-sqlserver"],
-        reason: "this version does not speak to SQL Server",
-    },
-    Deviation {
-        at: "/error_type",
-        what: "was 'ConnectionFailed', is 'UnsupportedType'",
-        examples: &["databases.test-connection-sqlserver-failed"],
-        reason: "this version does not speak to SQL Server",
-    },
-    Deviation {
         at: "/files",
         what: "had 18 items, has 19",
         examples: &["files.list"],
