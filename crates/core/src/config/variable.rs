@@ -82,7 +82,8 @@ pub const VARIABLES: &[Variable] = &[
         "DILUX_TOKEN_HOSTS",
         ".database.azure.com,.database.windows.net,.database.usgovcloudapi.net,.database.chinacloudapi.cn",
         "Database servers that may be sent a token (`managed_identity`, `azure_ad`): names with \
-         commas between; one that begins with a dot stands for all names that end with it.",
+         commas between; one that begins with a dot stands for all names that end with it. A server \
+         of Azure SQL among them may send clients on inside of its domain.",
     ),
     variable(
         "KEY_VAULT_NAME",
