@@ -4,6 +4,7 @@
 
 mod appending;
 mod numbering;
+mod older_heads;
 mod tallies;
 mod tallies_mended;
 mod tampering;

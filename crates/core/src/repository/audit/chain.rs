@@ -4,11 +4,13 @@
 //! Entry and head of a chain stand in one partition and are written in one transaction, so that a
 //! crash leaves both or neither and writers in several processes follow each other.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
 use super::LEDGER;
+use super::finding::AuditCheckpoint;
 use super::seal::{KeyRing, SEAL, SealKey};
 use super::walk::AFTER_ENTRIES;
 use crate::repository::rows::Rows;
@@ -29,6 +31,13 @@ const OLDER_ROWS: &str = "older_rows";
 
 /// In a head: a digest of those rows.
 const OLDER_SEAL: &str = "older_seal";
+
+/// In an entry of the ledger: where the days before it ended when it was opened, as checkpoints.
+/// Entries that earlier versions wrote have none.
+pub(super) const ENDS: &str = "ended_days";
+
+/// Days whose ends are noted when another one is opened: of the last one some entries may come late.
+const DAYS_NOTED: usize = 2;
 
 /// What stands for the entry before the first.
 pub(super) const START: &str = "start";
@@ -123,7 +132,38 @@ impl Chains {
             // It came with the key, so somebody took it away.
             self.begin(key, LEDGER, (BROKEN, Older::default())).await?;
         }
-        self.link(key, Entity::new(entry), None).await
+        let ends = Value::String(self.ends_before(key, day).await?);
+        self.link(key, Entity::new(entry).with(ENDS, ends), None)
+            .await
+    }
+
+    /// Where the days before `day` end. Whoever puts an older head of one of them back afterwards
+    /// contradicts this.
+    async fn ends_before(&self, key: &SealKey, day: &str) -> StorageResult<String> {
+        let mut days = VecDeque::new();
+        let mut rows = Rows::new(&*self.tables, &self.log.table, entries_of(LEDGER));
+        while let Some(row) = rows.next().await? {
+            let earlier = row.entity.key.row;
+            if earlier.as_str() >= day {
+                break;
+            }
+            days.truncate(DAYS_NOTED - 1);
+            days.push_front(earlier);
+        }
+        let mut ends = Vec::new();
+        for day in days {
+            let head = self.head(key, &day).await?;
+            let head = head.filter(|stored| stored.is_genuine && stored.head.sequence > 0);
+            ends.extend(head.map(|StoredHead { head, .. }| {
+                let end = AuditCheckpoint {
+                    day,
+                    sequence: head.sequence,
+                    seal: head.last,
+                };
+                end.to_string()
+            }));
+        }
+        Ok(ends.join(" "))
     }
 
     /// Links an entry to the end of the chain of its partition, whose head is there and perhaps at

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chain::{BROKEN, Head, Older, OlderRows, PREVIOUS, START, is_linked, sequence, text};
-use super::finding::AuditFinding;
+use super::finding::{AuditCheckpoint, AuditFinding};
 use super::seal::{SEAL, SealKey};
 use crate::repository::keys::day_of;
 use crate::repository::row::RowReader;
@@ -102,6 +102,34 @@ impl Gathered {
         links.first().map(|link| link.seal.as_str())
     }
 
+    /// What contradicts an end of the chain that was noted when a later day was opened. A changed
+    /// or dropped entry within the chain is told anyway.
+    pub(super) fn judge_end(&self, ends: &Ends, noted: &AuditCheckpoint) -> Vec<AuditFinding> {
+        let newest = self.links.keys().next_back().copied().unwrap_or(0);
+        let length = ends.before.as_ref().map_or(newest, |head| head.sequence);
+        let is_held = match self.seal_at(noted.sequence) {
+            Some(seal) => seal == noted.seal,
+            None => length >= noted.sequence,
+        };
+        if is_held {
+            return Vec::new();
+        }
+        let cut_off = (length + 1)..=noted.sequence;
+        let lost = cut_off.filter(|place| !self.links.contains_key(place));
+        let mut findings: Vec<_> = lost.map(|place| self.missing(place)).collect();
+        findings.push(AuditFinding::Head(self.partition.clone()));
+        findings
+    }
+
+    fn missing(&self, place: u64) -> AuditFinding {
+        let before = self.links.get(&(place - 1)).and_then(|links| links.first());
+        AuditFinding::Missing {
+            day: self.partition.clone(),
+            sequence: place,
+            follows: before.map(|link| link.row.clone()),
+        }
+    }
+
     /// The changed rows of a partition that has no chain.
     pub(super) fn changed(self) -> Vec<AuditFinding> {
         self.findings
@@ -150,12 +178,7 @@ impl Gathered {
             if self.links.contains_key(&place) || self.claimed.contains(&place) {
                 continue;
             }
-            let before = self.links.get(&(place - 1)).and_then(|links| links.first());
-            self.findings.push(AuditFinding::Missing {
-                day: self.partition.clone(),
-                sequence: place,
-                follows: before.map(|link| link.row.clone()),
-            });
+            self.findings.push(self.missing(place));
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::LEDGER;
-use super::chain::{Chains, Head, StoredHead, entries_of, is_linked, sequence};
+use super::chain::{Chains, ENDS, Head, StoredHead, entries_of, is_linked, sequence, text};
 use super::finding::{AuditCheckpoint, AuditFinding, AuditVerdict};
 use super::legacy::next_after;
 use super::partition::{Ends, Gathered};
@@ -83,6 +83,8 @@ struct Ledger {
     days: BTreeSet<String>,
     /// The one on which the chain began.
     first: Option<String>,
+    /// Where days ended when later ones were opened.
+    ends: Vec<AuditCheckpoint>,
 }
 
 struct Verification<'a> {
@@ -143,6 +145,11 @@ impl Verification<'_> {
             gathered.add(self.key, &row.entity);
             if partition == LEDGER {
                 let is_first = sequence(&row.entity) == Some(1);
+                if self.key.is_genuine(&row.entity) {
+                    let ends = text(&row.entity, ENDS);
+                    let ends = ends.split(' ').filter_map(|end| end.parse().ok());
+                    self.ledger.ends.extend(ends);
+                }
                 let day = row.entity.key.row;
                 if is_first {
                     self.ledger.first = Some(day.clone());
@@ -166,6 +173,9 @@ impl Verification<'_> {
             return Ok(());
         }
         let ends = ends(before, after);
+        let noted = self.ledger.ends.iter().filter(|noted| noted.day == day);
+        let findings = noted.flat_map(|noted| gathered.judge_end(&ends, noted));
+        self.verdict.findings.extend(findings);
         self.verdict.older += ends.before.as_ref().map_or(0, |head| head.older.rows);
         self.verdict.findings.extend(gathered.judge(&ends));
         let marker = EntityKey::new(self.chains.log.table.as_str(), inverted_day(day));
