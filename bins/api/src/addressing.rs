@@ -24,6 +24,7 @@ use forwarded::Forwarded;
 pub(crate) struct Addressing {
     client: Option<IpAddr>,
     own: Vec<Origin>,
+    base: String,
 }
 
 impl Addressing {
@@ -31,6 +32,12 @@ impl Addressing {
     /// nothing is known of the connection.
     pub(crate) fn client(&self) -> Option<IpAddr> {
         self.client
+    }
+
+    /// What links to this API begin with: the public URL where there is one, else what the client
+    /// called, by the scheme that a trusted proxy told.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Whether the header `Origin` names a page of ours.
@@ -68,7 +75,12 @@ impl Addressing {
         }
         let name = forwarded.host.unwrap_or(host);
         let public = public.map(Url::origin);
+        let base = match &public {
+            Some(public) => public.ascii_serialization(),
+            None => format!("{}://{name}", forwarded.scheme.unwrap_or("http")),
+        };
         Ok(Self {
+            base,
             client: forwarded.client.or(peer),
             own: public
                 .into_iter()

@@ -9,9 +9,9 @@ use dilux_core::model::BackupId;
 use dilux_core::repository::Cursor;
 use utoipa_axum::routes;
 
-use super::data::Origin;
 use super::export::file;
 use super::reply::{Tagged, tagged};
+use crate::addressing::Addressing;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::etag::IfMatch;
@@ -132,11 +132,11 @@ async fn delete_backups(
 async fn link_by_blob_name(
     State(app): State<App>,
     caller: Caller,
-    origin: Origin,
+    addressing: Addressing,
     Query(query): Query<DownloadQuery>,
 ) -> Answer<Json<DownloadLink>> {
     let link = app.link_by_blob(&query, &caller).await?;
-    Ok(Json(DownloadLink::new(link, &origin.0)))
+    Ok(Json(DownloadLink::new(link, addressing.base())))
 }
 
 /// One backup, with what its manifest says.
@@ -208,9 +208,9 @@ async fn label_backup(
 async fn link_backup(
     State(app): State<App>,
     caller: Caller,
-    origin: Origin,
+    addressing: Addressing,
     Id(id): Id<BackupId>,
 ) -> Answer<Json<DownloadLink>> {
     let link = app.link(&id, &caller).await?;
-    Ok(Json(DownloadLink::new(link, &origin.0)))
+    Ok(Json(DownloadLink::new(link, addressing.base())))
 }

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::State;
 use axum::http::header::{self, HeaderMap, HeaderValue};
-use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use dilux_core::model::BackupId;
@@ -16,26 +15,11 @@ use crate::caller::Caller;
 use crate::etag;
 use crate::input::Id;
 use crate::permission::Permission;
-use crate::problem::{Answer, Problem, Refusal};
+use crate::problem::{Answer, Refusal};
 use crate::registration::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::default().costly_route(Permission::ReadData, routes!(download_backup))
-}
-
-/// The address under which the client called, for links.
-#[derive(Debug)]
-pub(super) struct Origin(pub(super) String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Origin {
-    type Rejection = Problem;
-
-    /// The header was checked at the door, and names this machine.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
-        let host = parts.headers.get(header::HOST);
-        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-        Ok(Self(format!("http://{host}")))
-    }
 }
 
 /// The data of a backup as stored. A `Range` gives a part; with `If-Range` only of that version.

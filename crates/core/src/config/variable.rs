@@ -125,7 +125,7 @@ pub const VARIABLES: &[Variable] = &[
         "DILUX_PUBLIC_URL",
         "http://localhost and the port of the API",
         "How browsers reach the API. A trusted proxy may address it by this name, its pages may \
-         change things, and the identity provider sends browsers back to \
+         change things, links to the data of backups begin with it, and the identity provider sends browsers back to \
          `/api/auth/oidc/callback` there.",
     ),
     variable(
