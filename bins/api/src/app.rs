@@ -23,6 +23,7 @@ mod history;
 mod identities;
 mod jobs;
 mod metrics;
+mod noted;
 mod page;
 mod people;
 mod policies;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use dilux_core::config::Authentication;
 use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
+use dilux_core::model::{BackupId, UserId};
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_core::{Error, Result};
@@ -106,8 +108,12 @@ pub(crate) struct Application {
     attempts: Attempts,
     /// Who vouches for people beside the accounts kept here.
     provider: Option<IdentityProvider>,
-    /// People of the provider who were refused.
-    denials: identities::Denials,
+    /// People of the provider whose refusal was noted.
+    denials: noted::Noted<UserId>,
+    /// People of the provider who are unknown here, and whose refusal was noted.
+    strangers: noted::Noted<UserId>,
+    /// Whose reading of which backup in ranges was noted.
+    readings: noted::Noted<(String, BackupId)>,
     /// Held while something is registered, or is let follow a policy: that nothing of the name is
     /// there, and that the policy is, is found out by looking, which is only safe one at a time.
     registration: Mutex<()>,
@@ -139,7 +145,9 @@ impl Application {
                 .identity_provider
                 .clone()
                 .map(IdentityProvider::new),
-            denials: identities::Denials::default(),
+            denials: noted::Noted::default(),
+            strangers: noted::Noted::default(),
+            readings: noted::Noted::default(),
             installation: context.installation,
             drivers: context.drivers,
             token,

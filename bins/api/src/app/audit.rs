@@ -27,6 +27,11 @@ impl Application {
     /// Appends an entry. What it tells of has happened already, so a failure to note it is an
     /// error in the log and not one of the request.
     pub(super) async fn record(&self, caller: &Caller, event: Event) {
+        self.note(caller, event).await;
+    }
+
+    /// Appends an entry as [`Self::record`] does, and says whether it was.
+    pub(super) async fn note(&self, caller: &Caller, event: Event) -> bool {
         let details = match event.details {
             Value::Object(details) => details,
             _ => Map::new(),
@@ -49,7 +54,8 @@ impl Application {
             error_message: event.failure,
             ip_address: caller.address,
         };
-        if let Err(error) = self.installation.repositories.audit.append(&entry).await {
+        let appended = self.installation.repositories.audit.append(&entry).await;
+        if let Err(error) = &appended {
             tracing::error!(
                 %error,
                 audit.action = entry.action.as_str(),
@@ -57,5 +63,6 @@ impl Application {
                 "audit entry could not be written"
             );
         }
+        appended.is_ok()
     }
 }

@@ -24,6 +24,7 @@ use url::Url;
 use super::Application;
 use super::audit::Event;
 use super::deletions::database_of;
+use super::noted::Due;
 use crate::caller::Caller;
 use crate::wire::backup::{DownloadQuery, describe};
 
@@ -192,10 +193,26 @@ impl Application {
         Ok((backup, data))
     }
 
-    /// Notes that somebody fetches the data of a backup.
-    pub(crate) async fn record_stream(&self, backup: &Backup, caller: &Caller) {
-        self.record_download(backup, json!({ "link": false }), caller)
-            .await;
+    /// Notes that somebody reads the data of a backup: each time when it is the whole, and once an
+    /// hour when it is read in ranges, as many as a download that is resumed takes.
+    pub(crate) async fn record_read(
+        &self,
+        backup: &Backup,
+        range: Option<&Range<u64>>,
+        caller: &Caller,
+    ) {
+        let now = self.installation.clock.now();
+        let reading = (caller.user_id.clone(), backup.id.clone());
+        let mut details = json!({ "link": false });
+        if let Some(range) = range {
+            if self.readings.due(&reading, now) == Due::No {
+                return;
+            }
+            details["range"] = json!(format!("{}-{}", range.start, range.end.saturating_sub(1)));
+        }
+        if self.record_download(backup, details, caller).await {
+            self.readings.note(reading, now);
+        }
     }
 
     async fn open(&self, backup: &Backup) -> Result<BackupData> {
@@ -255,7 +272,7 @@ impl Application {
         backup: &Backup,
         mut details: serde_json::Value,
         caller: &Caller,
-    ) {
+    ) -> bool {
         if let serde_json::Value::Object(details) = &mut details {
             details.insert("blob_name".to_owned(), json!(backup.blob_name));
             details.insert("database_id".to_owned(), json!(backup.database_id.as_str()));
@@ -272,7 +289,7 @@ impl Application {
             details,
             failure: None,
         };
-        self.record(caller, event).await;
+        self.note(caller, event).await
     }
 }
 

@@ -1,47 +1,16 @@
 //! People of the identity provider: who they are here, and what is noted of their coming.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 
 use dilux_core::accounts::{Arrival, Identity, NoAccess};
 use dilux_core::model::{AuditAction, User, UserId};
 use dilux_core::repository::Versioned;
 use dilux_core::{Error, Result};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Application;
 use super::sessions::{disabled, event};
 use crate::caller::Caller;
-
-/// How often it is noted that the same person was refused.
-const DENIAL_PAUSE: SignedDuration = SignedDuration::from_hours(1);
-
-/// People whose refusal is remembered at most.
-const CAPACITY: usize = 1000;
-
-/// When it was last noted that somebody was refused. Kept in memory: each API process notes for
-/// itself.
-#[derive(Debug, Default)]
-pub(super) struct Denials(Mutex<HashMap<UserId, Timestamp>>);
-
-impl Denials {
-    /// Whether a refusal now is to be noted.
-    fn should_note(&self, id: &UserId, now: Timestamp) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= CAPACITY {
-            all.retain(|_, last| now.duration_since(*last) < DENIAL_PAUSE);
-        }
-        let is_due = all
-            .get(id)
-            .is_none_or(|last| now.duration_since(*last) >= DENIAL_PAUSE);
-        if is_due && (all.len() < CAPACITY || all.contains_key(id)) {
-            all.insert(id.clone(), now);
-        }
-        is_due
-    }
-}
 
 impl Application {
     /// Who presents a token of the identity provider; fails when it is none, or of nobody here.
@@ -81,7 +50,9 @@ impl Application {
         match self.accounts().arrive(identity).await? {
             Arrival::Known(user) if !user.value.enabled => {
                 let now = self.installation.clock.now();
-                if self.denials.should_note(&user.value.id, now) {
+                let id = &user.value.id;
+                if self.denials.due(id, now) != Due::No {
+                    self.denials.note(id.clone(), now);
                     let name = "login_denied_disabled";
                     self.record_denial(&user.value, address, name).await;
                 }

@@ -54,9 +54,8 @@ async fn download_backup(
 ) -> Answer<Response> {
     let (backup, data) = app.backup_data(&id).await?;
     let range = requested(&headers, &data)?;
-    let starts = range.as_ref().is_none_or(|range| range.start == 0);
-    if method == Method::GET && starts {
-        app.record_stream(&backup, &caller).await;
+    if method == Method::GET {
+        app.record_read(&backup, range.as_ref(), &caller).await;
     }
     Ok(respond(data, range.as_ref()))
 }

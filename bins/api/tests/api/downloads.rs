@@ -4,10 +4,12 @@ use axum::http::Method;
 use dilux_core::model::{BackupId, BackupStatus};
 use dilux_core::storage::BlobName;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::backups::Shop;
 use crate::seeds::Seed;
+use crate::who_may::token;
+use crate::world::{TOKEN, World};
 
 async fn blob_of(shop: &Shop, id: &BackupId) -> String {
     let read = shop
@@ -127,6 +129,93 @@ async fn the_data_is_given_whole_or_in_ranges_of_one_version() {
     let head = shop.world.call_with(Method::HEAD, &path, &[], None).await;
     assert_eq!((head.status, head.bytes.len()), (200, 0));
     assert_eq!(head.header("content-length"), "9000000");
+}
+
+/// How many downloads the audit log tells of.
+async fn downloads_noted(shop: &Shop) -> Value {
+    let path = "/api/audit?action=backup_downloaded";
+    shop.world.get(path).await.expect(200)["total"].clone()
+}
+
+#[tokio::test]
+async fn every_read_of_data_is_noted_and_ranges_of_one_caller_once_an_hour() {
+    let shop = Shop::new().await;
+    let id = shop.seed().plant(&shop.world).await;
+    let path = format!("/api/backups/{id}/data");
+    let read = async |range: &str| {
+        let headers = [("range", range)];
+        let answer = shop.world.call_with(Method::GET, &path, &headers, None);
+        let status = answer.await.status;
+        (status, downloads_noted(&shop).await)
+    };
+    assert_eq!(read("bytes=1-").await, (206, json!(1)));
+    for range in ["bytes=2-3", "bytes=0-5", "bytes=-4"] {
+        assert_eq!(read(range).await, (206, json!(1)), "{range}");
+    }
+    assert_eq!(read("bytes=99-").await, (416, json!(1)));
+    // Somebody else has an entry of their own, and so has another hour.
+    let other = token(&shop.world, "admin", &[]).await;
+    let bearer = format!("Bearer {other}");
+    for _ in 0..2 {
+        let headers = [("authorization", bearer.as_str()), ("range", "bytes=3-4")];
+        let part = shop.world.call_bare(Method::GET, &path, &headers, None);
+        part.await.is(206);
+        assert_eq!(downloads_noted(&shop).await, json!(2));
+    }
+    shop.world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(read("bytes=7-").await, (206, json!(3)));
+    // All of it at once is noted each time.
+    for expected in [4, 5] {
+        shop.world.get(&path).await.is(200);
+        assert_eq!(downloads_noted(&shop).await, json!(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_could_not_be_noted_is_noted_with_the_next_one() {
+    let shop = Shop::new().await;
+    let id = shop.seed().plant(&shop.world).await;
+    let path = format!("/api/backups/{id}/data");
+    let headers = [("range", "bytes=1-2")];
+    let read = async || {
+        let answer = shop.world.call_with(Method::GET, &path, &headers, None);
+        answer.await.is(206);
+    };
+    shop.world.faults.break_table("auditlogs");
+    read().await;
+    shop.world.faults.mend();
+    assert_eq!(downloads_noted(&shop).await, json!(0));
+    read().await;
+    assert_eq!(downloads_noted(&shop).await, json!(1));
+}
+
+#[tokio::test]
+async fn a_link_of_this_api_is_of_the_scheme_and_name_by_which_clients_reach_it() {
+    let told = [("host", "localhost"), ("x-forwarded-proto", "https")];
+    let proxy = ("DILUX_TRUSTED_PROXIES", "127.0.0.1");
+    let public = ("DILUX_PUBLIC_URL", "https://backup.example.org");
+    for (settings, peer, expected) in [
+        (vec![proxy], "127.0.0.1", "https://localhost"),
+        (vec![proxy], "127.0.0.9", "http://localhost"),
+        (vec![], "127.0.0.1", "http://localhost"),
+        (
+            vec![proxy, public],
+            "127.0.0.1",
+            "https://backup.example.org",
+        ),
+        (vec![public], "127.0.0.9", "https://backup.example.org"),
+    ] {
+        let shop = Shop::on(World::with_variables(&settings).await).await;
+        let id = shop.seed().plant(&shop.world).await;
+        let path = format!("/api/backups/{id}/download");
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [&told[..], &[("authorization", bearer.as_str())]].concat();
+        let route = (Method::GET, path.as_str());
+        let link = shop.world.call_from(peer, route, &headers, None).await;
+        let url = link.expect(200)["download_url"].clone();
+        let expected = format!("{expected}/api/backups/{id}/data");
+        assert_eq!(url, json!(expected), "{settings:?} {peer}");
+    }
 }
 
 #[tokio::test]
