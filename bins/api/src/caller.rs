@@ -69,6 +69,18 @@ impl Caller {
         }
     }
 
+    /// Somebody whom the identity provider knows and nobody here does, for the audit log.
+    pub(crate) fn stranger(subject: &UserId, email: String, address: Option<IpAddr>) -> Self {
+        Self {
+            user_id: subject.to_string(),
+            user_email: email,
+            address,
+            role: Role::Viewer,
+            grants: Grants::default(),
+            person: None,
+        }
+    }
+
     /// A program with this API token.
     pub(crate) fn program(token: &ApiToken) -> Self {
         Self {

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use dilux_core::accounts::{Arrival, Identity, NoAccess};
-use dilux_core::model::{AuditAction, User, UserId};
+use dilux_core::model::{AuditAction, AuditResourceType, User};
 use dilux_core::repository::Versioned;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
 use super::Application;
+use super::audit::Event;
+use super::noted::Due;
 use super::sessions::{disabled, event};
 use crate::caller::Caller;
 
@@ -72,8 +74,45 @@ impl Application {
                 self.record(&caller, made).await;
                 Ok(user)
             }
-            Arrival::Unknown(why) => Err(Error::Forbidden(explain(why).to_owned())),
+            Arrival::Unknown(why) => {
+                self.record_stranger(identity, address, &why).await;
+                Err(Error::Forbidden(explain(&why).to_owned()))
+            }
         }
+    }
+
+    /// Notes that somebody unknown asked for access, or was turned away: once an hour each, and of so
+    /// many at most that strangers, whom the provider alone knows, cannot flood the log.
+    async fn record_stranger(&self, who: &Identity, address: Option<IpAddr>, why: &NoAccess) {
+        let email = who.email.as_ref().map(ToString::to_string);
+        let email = email.unwrap_or_default();
+        let (name, resource_type, resource_id) = match why {
+            NoAccess::Asked(request) => (
+                "access_request_created",
+                AuditResourceType::AccessRequest,
+                request.to_string(),
+            ),
+            NoAccess::NoEmail | NoAccess::EmailTaken | NoAccess::NotAsked => {
+                let now = self.installation.clock.now();
+                if self.strangers.due(&who.subject, now) != Due::Yes {
+                    return;
+                }
+                self.strangers.note(who.subject.clone(), now);
+                let name = "login_denied_not_registered";
+                (name, AuditResourceType::User, who.subject.to_string())
+            }
+        };
+        let is_request = resource_type == AuditResourceType::AccessRequest;
+        let event = Event {
+            action: AuditAction::UserLogin,
+            resource_type,
+            resource_id,
+            resource_name: email.clone(),
+            details: json!({ "event": name }),
+            failure: (!is_request).then(|| "nobody of this identity is registered".to_owned()),
+        };
+        self.record(&Caller::stranger(&who.subject, email, address), event)
+            .await;
     }
 
     /// Notes once an hour that somebody was here. Somebody else changing their row at the same
@@ -112,7 +151,7 @@ impl Application {
     }
 }
 
-fn explain(why: NoAccess) -> &'static str {
+fn explain(why: &NoAccess) -> &'static str {
     match why {
         NoAccess::NoEmail => {
             "you are nobody here, and the identity provider vouches for no e-mail of yours; ask an \
@@ -121,7 +160,7 @@ fn explain(why: NoAccess) -> &'static str {
         NoAccess::EmailTaken => {
             "your e-mail belongs to somebody else here; ask an admin to remove the old account"
         }
-        NoAccess::Asked => {
+        NoAccess::Asked(_) => {
             "you have no access to this service yet; a request was noted, an admin can approve it"
         }
         NoAccess::NotAsked => {

@@ -4,6 +4,7 @@
 mod accounts;
 mod alerts;
 mod audit;
+mod audit_actions;
 mod backups;
 mod canary;
 mod configuration;

@@ -6,7 +6,7 @@
 
 use super::{Accounts, NewUser, RACES, is_lost_race, name_of, too_many_races};
 use crate::error::Result;
-use crate::model::{Email, Grants, Label, Role, User, UserId};
+use crate::model::{AccessRequestId, Email, Grants, Label, Role, User, UserId};
 use crate::repository::Versioned;
 use crate::storage::StorageErrorKind;
 
@@ -35,14 +35,14 @@ pub enum Arrival {
 }
 
 /// Why somebody unknown was not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAccess {
     /// The provider vouches for no e-mail, so that nobody can tell who they are.
     NoEmail,
     /// The e-mail is that of somebody who is another subject.
     EmailTaken,
-    /// A request was noted for the admins.
-    Asked,
+    /// This request was noted for the admins.
+    Asked(AccessRequestId),
     /// No request was noted: one waits, was rejected a short while ago, or requests are switched
     /// off.
     NotAsked,
@@ -136,10 +136,6 @@ impl Accounts {
         };
         let subject = identity.subject.clone();
         let request = self.request_access(subject, email.clone(), name).await?;
-        Ok(if request.is_some() {
-            NoAccess::Asked
-        } else {
-            NoAccess::NotAsked
-        })
+        Ok(request.map_or(NoAccess::NotAsked, |request| NoAccess::Asked(request.id)))
     }
 }

@@ -41,7 +41,9 @@ async fn a_request_is_not_approved_for_a_subject_that_is_somebody_by_now() {
     let world = world().await;
     let ann = identity("ann", Some("ann@example.com"));
     let asked = world.accounts.arrive(&ann).await.unwrap();
-    assert_eq!(asked, Arrival::Unknown(NoAccess::Asked));
+    let Arrival::Unknown(NoAccess::Asked(asked)) = asked else {
+        panic!("{asked:?}");
+    };
     let invited = new("ann@work.example.com", Role::Viewer);
     world.accounts.invite(invited, "admin").await.unwrap();
     let at_work = identity("ann", Some("ann@work.example.com"));
@@ -49,6 +51,7 @@ async fn a_request_is_not_approved_for_a_subject_that_is_somebody_by_now() {
     assert!(matches!(arrival, Arrival::Bound(_)));
     let request = world.accounts.pending_requests().await.unwrap();
     let id = &request.items[0].id;
+    assert_eq!(*id, asked);
     let approved = world.accounts.approve(id, Role::Admin, "admin").await;
     assert!(matches!(approved, Err(Error::AlreadyExists(_))));
     assert_eq!(everybody(&world).await.len(), 1);

@@ -253,10 +253,17 @@ async fn an_unknown_person_asks_for_access_once_and_comes_in_when_it_is_granted(
         assert_eq!(answer.status, 403, "call {n}");
         assert!(answer.body["error"].as_str().unwrap().contains("access"));
     }
-    assert_eq!(audited(&world).await, [""; 0], "no entry per request");
+    let path = "/api/audit?action=user_login&resource_type=access_request";
+    let noted = world.get(path).await.expect(200);
+    assert_eq!(noted["total"], json!(1));
+    let noted = noted["logs"][0].clone();
+    assert_eq!(noted["details"]["event"], json!("access_request_created"));
+    assert_eq!(noted["user_email"], json!("ann@example.com"));
+    assert_eq!(noted["status"], json!("success"));
     let asked = world.get("/api/access-requests").await.expect(200);
     assert_eq!(asked["count"], json!(1));
     let request = &asked["requests"][0];
+    assert_eq!(noted["resource_id"], request["id"]);
     assert_eq!(request["email"], json!("ann@example.com"));
     assert_eq!(request["name"], json!("Ann Example"));
     let path = format!("/api/access-requests/{}/approve", id(request));
@@ -265,6 +272,37 @@ async fn an_unknown_person_asks_for_access_once_and_comes_in_when_it_is_granted(
     let user = me(&world, &token).await.expect(200)["user"].clone();
     assert_eq!(user["role"], json!("operator"));
     assert_eq!(count(&world, "/api/users").await, json!(1));
+}
+
+#[tokio::test]
+async fn somebody_unknown_is_noted_once_an_hour() {
+    let issuer = Issuer::start().await;
+    let world = issuer.world(&[]).await;
+    let exp = issuer.claims()["exp"].as_i64().unwrap() + 86_400;
+    let path = "/api/audit?action=user_login&status=failed";
+    let denied = async |email: Option<&str>, count: u64| {
+        let token = match email {
+            Some(email) => json!({ "exp": exp, "sub": email, "email": email }),
+            None => json!({ "exp": exp, "sub": "nameless", "email": null }),
+        };
+        for _ in 0..3 {
+            let answer = me(&world, &issuer.token(&token)).await;
+            assert_eq!(answer.status, 403, "{}", answer.body);
+        }
+        let noted = world.get(path).await.expect(200);
+        assert_eq!(noted["total"], json!(count), "{noted}");
+        noted["logs"][0].clone()
+    };
+    let noted = denied(Some("bob@example.com"), 1).await;
+    assert_eq!(
+        noted["details"]["event"],
+        json!("login_denied_not_registered")
+    );
+    assert_eq!(noted["user_email"], json!("bob@example.com"));
+    denied(None, 2).await;
+    denied(Some("bob@example.com"), 2).await;
+    world.clock.advance(SignedDuration::from_hours(1));
+    denied(Some("bob@example.com"), 3).await;
 }
 
 #[tokio::test]
