@@ -33,7 +33,7 @@ impl<'a> Undo<'a> {
         }
     }
 
-    /// Writes a secret over what is there.
+    /// Writes a secret over what is there, unless it is the same.
     pub(super) async fn set_secret(
         &mut self,
         name: &SecretName,
@@ -41,6 +41,12 @@ impl<'a> Undo<'a> {
     ) -> Result<()> {
         let secrets = &self.app.installation.storage.secrets;
         let before = secrets.get(name).await?;
+        if before
+            .as_ref()
+            .is_some_and(|it| it.expose() == value.expose())
+        {
+            return Ok(());
+        }
         // Noted first: a write without an answer may have happened.
         self.steps.push(Step::Secret(name.clone(), before));
         secrets.set(name, value).await?;

@@ -233,8 +233,10 @@ async fn walk_the_bad_paths(visitor: &Visitor, engine_path: &str, database_path:
 async fn walk_the_failing_paths(visitor: &Visitor, engine_path: &str, database_path: &str) {
     let faults = &visitor.world.faults;
     faults.secrets_are_down.store(true, Ordering::SeqCst);
+    // One that is not stored yet: the same is not written again.
+    let another = json!({ "password": format!("{CANARY}-another") });
     for path in [engine_path, database_path] {
-        assert_eq!(visitor.put(path, &json!({"password": CANARY})).await.0, 503);
+        assert_eq!(visitor.put(path, &another).await.0, 503);
     }
     assert_eq!(visitor.post("/api/engines", &engine("four")).await.0, 503);
     faults.mend();

@@ -192,7 +192,7 @@ async fn a_18_a_secret_store_that_fails_leaves_nothing_half_saved() {
         "engine_id": engine,
         "database": {"name": "two", "use_engine_credentials": false, "username": "u", "password": "p"},
     });
-    let rotated = json!({"username": "rotated", "password": PASSWORD});
+    let rotated = json!({"username": "rotated", "password": "another", "test": false});
     world.faults.secrets_are_down.store(true, Ordering::SeqCst);
     for (method, path, body) in [
         (Method::POST, "/api/engines", &new_engine),
@@ -222,4 +222,64 @@ async fn a_18_a_secret_store_that_fails_leaves_nothing_half_saved() {
     assert_eq!(world.put(&path, &other).await.status, 503);
     world.faults.mend();
     assert_eq!(secret(&world, &engine).await, PASSWORD);
+}
+
+#[tokio::test]
+async fn a_password_that_is_the_stored_one_is_not_written_again() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "pg").await;
+    let path = format!("/api/engines/{engine}/credentials");
+    let writes = || world.faults.secret_writes.load(Ordering::SeqCst);
+    let before = writes();
+    let same = json!({ "username": "other", "password": PASSWORD });
+    let changed = world.put(&path, &same).await.expect(200);
+    assert_eq!(changed["engine"]["username"], json!("other"), "{changed}");
+    assert_eq!(writes(), before);
+    let moved = json!({ "host": "two", "password": PASSWORD });
+    world.put(&path, &moved).await.expect(200);
+    assert_eq!(writes(), before);
+    assert_eq!(secret(&world, &engine).await, PASSWORD);
+    let other = json!({ "password": "another", "test": false });
+    world.put(&path, &other).await.expect(200);
+    assert_eq!(writes(), before + 1);
+}
+
+#[tokio::test]
+async fn a_reference_to_a_secret_that_a_client_sends_is_ignored() {
+    const FOREIGN: &str = "dilux-audit-00";
+    let world = World::new().await;
+    let body = json!({
+        "name": "one", "engine_type": "postgresql", "host": "one", "auth_method": "user_password",
+        "username": "u", "password": PASSWORD, "password_secret_name": FOREIGN,
+    });
+    let made = world.post("/api/engines", &body).await.expect(201);
+    let engine = id(&made["engine"]);
+    let engine_secret = json!(format!("dilux-engine-{engine}"));
+    assert_eq!(made["engine"]["password_secret_name"], engine_secret);
+    let body = json!({
+        "engine_id": engine,
+        "database": {
+            "name": "shop", "use_engine_credentials": false, "username": "u",
+            "password": PASSWORD, "password_secret_name": FOREIGN,
+        },
+    });
+    let made = world.post("/api/databases", &body).await.expect(201);
+    let database = id(&made["database"]);
+    let database_secret = json!(format!("dilux-db-{database}"));
+    assert_eq!(made["database"]["password_secret_name"], database_secret);
+    let change = json!({ "name": "other", "password_secret_name": FOREIGN });
+    for (path, kind, secret) in [
+        (format!("/api/engines/{engine}"), "engine", engine_secret),
+        (
+            format!("/api/databases/{database}"),
+            "database",
+            database_secret,
+        ),
+    ] {
+        world.put(&path, &change).await.expect(200);
+        let read = world.get(&path).await.expect(200);
+        let read = read.get(kind).unwrap_or(&read);
+        assert_eq!(read["name"], json!("other"));
+        assert_eq!(read["password_secret_name"], secret, "{path}");
+    }
 }

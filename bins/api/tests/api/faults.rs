@@ -17,6 +17,8 @@ pub(crate) struct Faults {
     pub(crate) tables_are_down: AtomicBool,
     /// Writes of secrets.
     pub(crate) secrets_are_down: AtomicBool,
+    /// Writes of secrets so far.
+    pub(crate) secret_writes: AtomicUsize,
     /// Writes to this table.
     pub(crate) broken_table: Mutex<Option<&'static str>>,
     /// After so many requests that read tables, all tables.
@@ -166,6 +168,7 @@ impl SecretStore for FaultySecrets {
         if self.faults.secrets_are_down.load(Ordering::SeqCst) {
             return Err(Faults::down());
         }
+        self.faults.secret_writes.fetch_add(1, Ordering::SeqCst);
         self.inner.set(name, value).await
     }
 
