@@ -19,6 +19,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod engine;
 pub(crate) mod event;
 pub(crate) mod export;
+mod failure;
 pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod metrics;

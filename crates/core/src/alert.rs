@@ -173,6 +173,9 @@ pub struct Alert {
     pub database: Option<AlertDatabase>,
     /// What is wrong and what to do: a sentence.
     pub message: String,
+    /// The same without the words of servers and tools, which may name accounts; `None` when the
+    /// message has none.
+    pub public_message: Option<String>,
     /// Since when.
     pub since: Timestamp,
     /// When it was last seen to be so, where that is noted.

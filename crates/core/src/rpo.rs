@@ -169,12 +169,13 @@ fn reason(
         || "there is no good backup yet".to_owned(),
         |at| format!("the newest good backup is of {}", seconds(at)),
     );
-    let failing = state
-        .filter(|state| state.failures > 0)
-        .and_then(|state| Some((state.failures, state.reason.as_deref()?)))
-        .map_or_else(String::new, |(count, reason)| {
-            format!("; the last {count} attempts failed: {reason}")
-        });
+    // Everybody may see this, and what servers say may name accounts: jobs and alerts tell that.
+    let failures = state.map_or(0, |state| state.failures);
+    let failing = match failures {
+        0 => String::new(),
+        1 => "; the last attempt failed, its job says why".to_owned(),
+        count => format!("; the last {count} attempts failed, their jobs say why"),
+    };
     match verdict {
         RpoState::Met | RpoState::Unknown => newest,
         RpoState::AtRisk => format!(

@@ -56,6 +56,32 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// What to tell of such a failure where the words of servers and tools must not be shown: they
+    /// may name accounts.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Authentication => "the server refused the user name or the password",
+            Self::Permission => "the account may not do what is needed",
+            Self::Unreachable => "the server could not be reached",
+            Self::UnknownDatabase => "the database does not exist on its server",
+            Self::TargetExists => "the target of the restore exists already",
+            Self::ToolMissing => "no installed client tool can do it",
+            Self::ToolTooOld => "the server is newer than every installed client tool",
+            Self::ToolFailed => "the client tool reported a failure",
+            Self::Truncated => "the dump has no proper end",
+            Self::Stalled => "the server was silent for too long",
+            Self::TimedOut => "it took longer than allowed",
+            Self::Integrity => "the stored bytes are not the ones that were written",
+            Self::Storage => "the store of the backups failed",
+            Self::Cancelled => "somebody asked to stop",
+            Self::LeaseLost => "the worker lost its claim on the job",
+            Self::WorkerLost => "the worker died while it ran the job",
+            Self::Missed => "it was never tried",
+            Self::Configuration => "the configuration cannot work as it is",
+            Self::Internal => "there is a defect in the service",
+        }
+    }
+
     /// Whether the same work may succeed later without anybody's help.
     pub fn is_transient(self) -> bool {
         match self {

@@ -53,11 +53,12 @@ pub(super) fn routes() -> Routes {
 )]
 async fn list_backups(
     State(app): State<App>,
+    caller: Caller,
     Query(query): Query<BackupPageQuery>,
     Query(selection): Query<BackupSelection>,
 ) -> Answer<Json<BackupList>> {
     let page = app.list_backups(&selection, &query).await?;
-    Ok(Json(BackupList::new(&page, &query)))
+    Ok(Json(BackupList::new(&page, &query, &caller)))
 }
 
 /// All backups that match, newest first, as a file. A file that could not be read to its end breaks
@@ -70,15 +71,16 @@ async fn list_backups(
 )]
 async fn export_backups(
     State(app): State<App>,
+    caller: Caller,
     Query(ExportQuery { format }): Query<ExportQuery>,
     Query(selection): Query<BackupSelection>,
 ) -> Answer<Response> {
     let selection = Arc::new(selection);
     let read = move |from: Option<Cursor>| {
-        let (app, selection) = (app.clone(), selection.clone());
+        let (app, selection, caller) = (app.clone(), selection.clone(), caller.clone());
         async move {
             let part = app.export_backups(&selection, from.as_ref()).await?;
-            Ok(part.map(|view| Backup::from(&view)))
+            Ok(part.map(|view| Backup::new(&view, &caller)))
         }
     };
     file(format, read).await
@@ -145,12 +147,16 @@ async fn link_by_blob_name(
     params(("backup_id" = String, Path, description = "Id of the backup")),
     responses((status = 200, body = OneBackup))
 )]
-async fn get_backup(State(app): State<App>, Id(id): Id<BackupId>) -> Answer<Tagged<OneBackup>> {
+async fn get_backup(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<BackupId>,
+) -> Answer<Tagged<OneBackup>> {
     let (view, manifest) = app.view_backup(&id).await?;
     let version = app.version_of(&view.backup).await?;
     let body = OneBackup {
-        backup: Backup::from(&view),
-        manifest: manifest.as_ref().map(ManifestFacts::from),
+        backup: Backup::new(&view, &caller),
+        manifest: manifest.map(|manifest| ManifestFacts::new(&manifest, &caller)),
     };
     Ok(tagged(&version, body))
 }
@@ -195,7 +201,7 @@ async fn label_backup(
 ) -> Answer<Tagged<BackupKept>> {
     let labelled = app.label_backup(&id, &labels, &if_match, &caller).await?;
     let (view, version) = labelled;
-    let backup = Backup::from(&view);
+    let backup = Backup::new(&view, &caller);
     Ok(tagged(&version, BackupKept { backup }))
 }
 

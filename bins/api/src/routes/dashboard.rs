@@ -7,6 +7,7 @@ use dilux_core::model::DatabaseId;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::caller::Caller;
 use crate::input::{Id, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
@@ -52,10 +53,11 @@ async fn get_storage_stats(State(app): State<App>) -> Answer<Json<StorageStats>>
 )]
 async fn list_alerts(
     State(app): State<App>,
+    caller: Caller,
     Query(query): Query<FailingQuery>,
 ) -> Answer<Json<BackupAlerts>> {
     let failing = app.failing_databases(query.consecutive_failures).await?;
-    Ok(Json(BackupAlerts::from(failing)))
+    Ok(Json(BackupAlerts::new(failing, &caller)))
 }
 
 /// The history of one database, in numbers.

@@ -30,9 +30,11 @@ pub(super) fn routes() -> Routes {
 )]
 async fn list_jobs(
     State(app): State<App>,
+    caller: Caller,
     Query(filter): Query<JobFilter>,
 ) -> Answer<Json<JobList>> {
-    Ok(Json(app.list_jobs(&filter).await?.into()))
+    let page = app.list_jobs(&filter).await?;
+    Ok(Json(JobList::new(page, &caller)))
 }
 
 /// One job: where it stands and how far it is.
@@ -41,9 +43,9 @@ async fn list_jobs(
     params(("job_id" = String, Path, description = "Id of the job")),
     responses((status = 200, body = Job))
 )]
-async fn get_job(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>> {
+async fn get_job(State(app): State<App>, caller: Caller, Id(id): Id<JobId>) -> Answer<Json<Job>> {
     let (job, line) = app.view_job(&id).await?;
-    Ok(Json(Job::new(&job, line.as_ref())))
+    Ok(Json(Job::new(&job, line.as_ref(), &caller)))
 }
 
 /// Stops a job: at once while no worker has it, else at the worker's next heartbeat. Asked again it
@@ -59,7 +61,7 @@ async fn cancel_job(
     Id(id): Id<JobId>,
 ) -> Answer<Json<JobCancelled>> {
     let job = app.cancel_job(&id, &caller).await?;
-    Ok(Json(JobCancelled::from(&job)))
+    Ok(Json(JobCancelled::new(&job, &caller)))
 }
 
 /// Books the work of a job anew that failed, was cancelled or missed. Asked again it gives the same
@@ -80,5 +82,5 @@ async fn retry_job(
     IdempotencyKey(key): IdempotencyKey,
 ) -> Answer<(StatusCode, Json<JobRetried>)> {
     let started = app.retry_job(&id, key.as_deref(), &caller).await?;
-    Ok(accepted(JobRetried::from(&started)))
+    Ok(accepted(JobRetried::new(&started, &caller)))
 }

@@ -35,9 +35,11 @@ pub(super) fn routes() -> Routes {
 )]
 async fn list_restores(
     State(app): State<App>,
+    caller: Caller,
     Query(filter): Query<RestoreFilter>,
 ) -> Answer<Json<RestoreList>> {
-    Ok(Json(app.list_jobs(&filter.jobs()).await?.into()))
+    let page = app.list_jobs(&filter.jobs()).await?;
+    Ok(Json(RestoreList::new(page, &caller)))
 }
 
 /// Asks for a restore into a new database.
@@ -64,8 +66,13 @@ async fn create_restore(
     params(("job_id" = String, Path, description = "Id of the restore's job")),
     responses((status = 200, body = Job))
 )]
-async fn get_restore(State(app): State<App>, Id(id): Id<JobId>) -> Answer<Json<Job>> {
-    Ok(Json(Job::new(&app.view_restore(&id).await?, None)))
+async fn get_restore(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+) -> Answer<Json<Job>> {
+    let job = app.view_restore(&id).await?;
+    Ok(Json(Job::new(&job, None, &caller)))
 }
 
 /// Asks for a restore of this backup into a new database.

@@ -63,7 +63,7 @@ async fn pin_backup(
     Id(id): Id<BackupId>,
     OptionalBody(wish): OptionalBody<Wish>,
 ) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.pin(&id, wish, &caller).await?))
+    Ok(kept(&app.pin(&id, wish, &caller).await?, &caller))
 }
 
 /// Takes the pin off a backup.
@@ -77,7 +77,7 @@ async fn unpin_backup(
     caller: Caller,
     Id(id): Id<BackupId>,
 ) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.unpin(&id, &caller).await?))
+    Ok(kept(&app.unpin(&id, &caller).await?, &caller))
 }
 
 /// Holds a backup: it stays until the hold is released. An announced deletion is taken back.
@@ -93,7 +93,7 @@ async fn hold_backup(
     Id(id): Id<BackupId>,
     OptionalBody(wish): OptionalBody<Wish>,
 ) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.hold(&id, wish, &caller).await?))
+    Ok(kept(&app.hold(&id, wish, &caller).await?, &caller))
 }
 
 /// Releases the hold on a backup.
@@ -107,7 +107,7 @@ async fn release_backup(
     caller: Caller,
     Id(id): Id<BackupId>,
 ) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.release(&id, &caller).await?))
+    Ok(kept(&app.release(&id, &caller).await?, &caller))
 }
 
 /// Takes an announced deletion back, and pins the backup, or the next run would announce it again.
@@ -123,11 +123,11 @@ async fn undelete_backup(
     Id(id): Id<BackupId>,
     OptionalBody(wish): OptionalBody<Wish>,
 ) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.undelete(&id, wish, &caller).await?))
+    Ok(kept(&app.undelete(&id, wish, &caller).await?, &caller))
 }
 
-fn kept(view: &BackupView) -> Json<BackupKept> {
+fn kept(view: &BackupView, caller: &Caller) -> Json<BackupKept> {
     Json(BackupKept {
-        backup: Backup::from(view),
+        backup: Backup::new(view, caller),
     })
 }

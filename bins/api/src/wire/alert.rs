@@ -66,7 +66,7 @@ pub(crate) struct Alert {
 }
 
 impl Alert {
-    /// An alert as the caller may see it: viewers see no names of people.
+    /// An alert as the caller may see it: viewers see no names of people and accounts.
     pub(crate) fn new(view: AlertView, caller: &Caller) -> Self {
         let status = view.status();
         let AlertView {
@@ -81,6 +81,10 @@ impl Alert {
             Some(it) => (Some(it.id.to_string()), it.label, it.engine_id),
             None => (None, None, None),
         };
+        let message = match alert.public_message {
+            Some(message) if !caller.sees_accounts() => message,
+            _ => alert.message,
+        };
         Self {
             id: alert.id.to_string(),
             kind: alert.kind.as_str(),
@@ -94,7 +98,7 @@ impl Alert {
             database_id,
             database_name,
             engine_id: engine_id.map(String::from),
-            message: alert.message,
+            message,
             since: alert.since.to_string(),
             last_seen_at: alert.seen_at.map(|at| at.to_string()),
             count: alert.count,

@@ -30,6 +30,7 @@ pub(crate) use verification::{VerificationQueued, VerifyWish};
 
 use super::enum_text;
 use crate::app::BackupView;
+use crate::caller::Caller;
 
 /// A line of the history.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,9 +79,9 @@ pub(crate) struct Backup {
     /// `sql.gz`, `sql.zst` or `sql`.
     #[schema(example = "sql.gz")]
     file_format: Option<String>,
-    /// Why it failed.
+    /// Why it failed; for viewers in general words.
     error_message: Option<String>,
-    /// The tool's last words.
+    /// The tool's last words; `null` for viewers.
     error_details: Option<String>,
     /// Kind of failure.
     error_kind: Option<String>,
@@ -139,8 +140,9 @@ impl From<&BackupMarks> for Retention {
     }
 }
 
-impl From<&BackupView> for Backup {
-    fn from(view: &BackupView) -> Self {
+impl Backup {
+    /// A line of the history as the caller may see it.
+    pub(crate) fn new(view: &BackupView, caller: &Caller) -> Self {
         let backup = &view.backup;
         let failure = backup.failure.as_ref();
         let engine = view.engine.as_ref();
@@ -170,10 +172,8 @@ impl From<&BackupView> for Backup {
             plain_size_bytes: backup.plain_bytes,
             sha256: backup.stored_sha256.clone(),
             file_format: backup.format.clone(),
-            error_message: failure.map(|failure| failure.message.clone()),
-            error_details: failure
-                .map(|failure| failure.detail.clone())
-                .filter(|detail| !detail.is_empty()),
+            error_message: failure.map(|it| super::failure::message(it.kind, &it.message, caller)),
+            error_details: failure.and_then(|it| super::failure::detail(it, caller)),
             error_kind: failure.and_then(|failure| enum_text(&failure.kind)),
             retry_count: backup.retry_count,
             triggered_by: backup.trigger.as_str(),
@@ -198,23 +198,29 @@ pub(crate) struct ManifestFacts {
     tool: String,
     /// SHA-256 of the dump before compression.
     plain_sha256: String,
-    /// What a person should know about this backup, a sentence each.
+    /// What a person should know about this backup, a sentence each; none for viewers.
     notes: Vec<String>,
-    /// Warnings of the tool.
+    /// Warnings of the tool; none for viewers.
     warnings: String,
     /// When the data was committed.
     committed_at: String,
 }
 
-impl From<&Manifest> for ManifestFacts {
-    fn from(manifest: &Manifest) -> Self {
+impl ManifestFacts {
+    /// What the caller may see: notes and warnings may name accounts.
+    pub(crate) fn new(manifest: &Manifest, caller: &Caller) -> Self {
+        let (notes, warnings) = if caller.sees_accounts() {
+            (manifest.notes.clone(), manifest.warnings.clone())
+        } else {
+            <_>::default()
+        };
         Self {
             database_name: manifest.database_name.to_string(),
             server: format!("{} {}", manifest.server.flavour, manifest.server.version),
             tool: format!("{} {}", manifest.tool.name, manifest.tool.version),
             plain_sha256: manifest.data.plain_sha256.clone(),
-            notes: manifest.notes.clone(),
-            warnings: manifest.warnings.clone(),
+            notes,
+            warnings,
             committed_at: manifest.committed_at.to_string(),
         }
     }

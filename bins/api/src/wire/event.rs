@@ -46,8 +46,11 @@ impl EventData {
     pub(crate) fn of(change: &Change, caller: &Caller) -> (&'static str, Self) {
         let notice = |name, message| (name, Self::Notice(Notice { message }));
         match change {
-            Change::Job(job) => ("job", Self::Job(Box::new(Job::new(job, None)))),
-            Change::Backup(view) => ("backup", Self::Backup(Box::new(Backup::from(&**view)))),
+            Change::Job(job) => ("job", Self::Job(Box::new(Job::new(job, None, caller)))),
+            Change::Backup(view) => {
+                let backup = Backup::new(view, caller);
+                ("backup", Self::Backup(Box::new(backup)))
+            }
             Change::Alert(view) => {
                 let alert = Alert::new((**view).clone(), caller);
                 ("alert", Self::Alert(Box::new(alert)))

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 pub(crate) use answers::{BackupQueued, JobCancelled, JobRetried};
 
 use crate::app::JobPage;
+use crate::caller::Caller;
 use crate::input::{Filters, FromQuery};
 
 /// How far a running job is.
@@ -86,14 +87,14 @@ pub(crate) struct Attempt {
     /// `running`, `completed`, `failed`, `lost`, `given_back` or `missed`.
     #[schema(example = "failed")]
     end: &'static str,
-    /// Why it failed.
+    /// Why it failed; for viewers in general words.
     error_message: Option<String>,
     /// Kind of that failure.
     error_kind: Option<String>,
 }
 
-impl From<&model::Attempt> for Attempt {
-    fn from(attempt: &model::Attempt) -> Self {
+impl Attempt {
+    fn new(attempt: &model::Attempt, caller: &Caller) -> Self {
         let (end, failure) = match &attempt.end {
             None => ("running", None),
             Some(AttemptEnd::Completed) => ("completed", None),
@@ -108,7 +109,8 @@ impl From<&model::Attempt> for Attempt {
             started_at: attempt.started_at.to_string(),
             ended_at: attempt.ended_at.map(|at| at.to_string()),
             end,
-            error_message: failure.map(|(_, message)| message.clone()),
+            error_message: failure
+                .map(|(kind, message)| super::failure::message(*kind, message, caller)),
             error_kind: failure.and_then(|(kind, _)| super::enum_text(kind)),
         }
     }
@@ -158,11 +160,11 @@ pub(crate) struct Job {
     started_at: Option<String>,
     /// When it was over.
     completed_at: Option<String>,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed; for viewers in general words.
     error_message: Option<String>,
     /// Kind of that failure.
     error_kind: Option<String>,
-    /// The tool's last words.
+    /// The tool's last words; `null` for viewers.
     error_detail: Option<String>,
     /// What a restore job restores.
     restore: Option<Restore>,
@@ -171,8 +173,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// `job`, with the line of history of its backup where it is at hand.
-    pub(crate) fn new(job: &model::Job, line: Option<&Backup>) -> Self {
+    /// `job` as the caller may see it, with the line of history of its backup where it is at hand.
+    pub(crate) fn new(job: &model::Job, line: Option<&Backup>, caller: &Caller) -> Self {
         let failure = job.failure();
         let is_running = matches!(job.state, JobState::Running { .. });
         let stage = job.progress.stage.filter(|_| is_running);
@@ -203,7 +205,11 @@ impl Job {
             database_type: job.engine_type.to_string(),
             backup_id,
             attempts: job.attempts,
-            log: job.log.iter().map(Attempt::from).collect(),
+            log: job
+                .log
+                .iter()
+                .map(|attempt| Attempt::new(attempt, caller))
+                .collect(),
             triggered_by: job.trigger.as_str(),
             tiers: tiers.into_iter().map(Tier::as_str).collect(),
             cancel_requested: job.cancel_requested,
@@ -215,12 +221,10 @@ impl Job {
                 .map(|at| at.to_string()),
             completed_at: job.ended_at().map(|at| at.to_string()),
             error_message: failure
-                .map(|failure| failure.message.clone())
+                .map(|it| super::failure::message(it.kind, &it.message, caller))
                 .or_else(|| missed_reason(&job.state)),
             error_kind: failure.and_then(|failure| super::enum_text(&failure.kind)),
-            error_detail: failure
-                .map(|failure| failure.detail.clone())
-                .filter(|detail| !detail.is_empty()),
+            error_detail: failure.and_then(|it| super::failure::detail(it, caller)),
             restore,
             verification,
         }
@@ -343,13 +347,18 @@ pub(crate) struct JobList {
     next_cursor: Option<String>,
 }
 
-impl From<JobPage> for JobList {
-    fn from(page: JobPage) -> Self {
+impl JobList {
+    /// The jobs of a page as the caller may see them.
+    pub(crate) fn new(page: JobPage, caller: &Caller) -> Self {
         Self {
             count: page.jobs.len(),
             has_more: page.next.is_some(),
             next_cursor: page.next.map(|cursor| cursor.to_text()),
-            jobs: page.jobs.iter().map(|job| Job::new(job, None)).collect(),
+            jobs: page
+                .jobs
+                .iter()
+                .map(|job| Job::new(job, None, caller))
+                .collect(),
         }
     }
 }

@@ -1,13 +1,21 @@
 //! What the roles do not see, and what an operator may not do inside of an operation that they may.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use dilux_api::openapi;
+use dilux_core::model::{
+    Attempt, AttemptEnd, BackupStatus, BackupWork, Job, JobId, JobOwner, JobState, RestoreWork,
+    Trigger, Work, WorkerId,
+};
+use dilux_core::transfer::{Failure, FailureKind};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::seeds::{database, engine, id};
+use crate::seeds::{Seed, database, engine, id};
 use crate::server::PASSWORD;
 use crate::who_may::token;
-use crate::world::{Answer, World};
+use crate::world::{Answer, START, World};
 
 /// The account of everything that is registered here.
 const ACCOUNT: &str = "marked-account";
@@ -28,8 +36,106 @@ async fn registered(world: &World) -> (String, String) {
     (engine, id(&made["database"]))
 }
 
+/// What servers say of an account.
+pub(crate) fn refusal(account: &str) -> Failure {
+    let message = format!("the server refused the password of account '{account}'");
+    let detail = format!("ERROR 1045: Access denied for user '{account}'@'203.0.113.9'");
+    Failure::new(FailureKind::Authentication, message).with_detail(detail)
+}
+
+/// Two failed backups with their jobs, and a restore that is tried again.
+struct Troubles {
+    backup: String,
+    job: String,
+    restore: String,
+}
+
+async fn troubles(world: &World, engine: &str, database: &str) -> Troubles {
+    let repositories = &world.installation.repositories;
+    let start: Timestamp = START.parse().unwrap();
+    let mut made = None;
+    for hours in [2, 1] {
+        let seed = Seed {
+            database,
+            engine,
+            label: "shop",
+            at: start - SignedDuration::from_hours(hours),
+            status: BackupStatus::Failed,
+            data: b"",
+        };
+        let job = failed_job(&seed, &format!("failed {hours}"));
+        let mut line = seed.line(job.id.clone(), String::new());
+        line.failure = Some(refusal(ACCOUNT));
+        repositories.jobs.book(job).await.unwrap();
+        repositories.backups.put(&line).await.unwrap();
+        made = Some((line, seed.at));
+    }
+    let (states, id) = (&repositories.states, database.parse().unwrap());
+    let noted = states.change(&id, |state| {
+        state.fail(start, &refusal(ACCOUNT).message);
+    });
+    noted.await.unwrap();
+    let (line, at) = made.unwrap();
+    let restore = retried_restore(&line.job_id, (engine, database), at);
+    let restore_id = restore.id.to_string();
+    repositories.jobs.book(restore).await.unwrap();
+    Troubles {
+        backup: line.id.to_string(),
+        job: line.job_id.to_string(),
+        restore: restore_id,
+    }
+}
+
+fn failed_job(seed: &Seed<'_>, key: &str) -> Job {
+    let work = Work::Backup(BackupWork::default());
+    let mut job = job(seed.database, key, work, seed.at);
+    job.state = JobState::Failed {
+        at: seed.at,
+        failure: refusal(ACCOUNT),
+    };
+    job
+}
+
+fn retried_restore(of: &JobId, (engine, database): (&str, &str), at: Timestamp) -> Job {
+    let work = Work::Restore(RestoreWork {
+        backup_id: of.into(),
+        target_engine: engine.parse().unwrap(),
+        target_database: "copy".parse().unwrap(),
+        compare_with_source: false,
+    });
+    let mut job = job(database, "restore", work, at);
+    job.state = JobState::Retrying {
+        last: refusal(ACCOUNT),
+    };
+    job
+}
+
+/// A job of one attempt, which failed.
+fn job(database: &str, key: &str, work: Work, at: Timestamp) -> Job {
+    let database_id = database.parse().unwrap();
+    let id = JobId::derive(&database_id, key);
+    let owner = JobOwner {
+        database_id,
+        database_label: "shop".parse().unwrap(),
+        engine_type: "postgresql".parse().unwrap(),
+    };
+    let mut job = Job::new(id, owner, work, Trigger::Scheduler, at);
+    job.attempts = 1;
+    let Failure { kind, message, .. } = refusal(ACCOUNT);
+    job.log.push(Attempt {
+        epoch: 1,
+        worker: "worker-1".parse::<WorkerId>().unwrap(),
+        started_at: at,
+        ended_at: Some(at),
+        end: Some(AttemptEnd::Failed { kind, message }),
+    });
+    job
+}
+
 /// Every `GET` of the document, with these ids.
-fn reads(engine: &str, database: &str) -> Vec<String> {
+async fn reads(world: &World, engine: &str, database: &str, troubles: &Troubles) -> Vec<String> {
+    let alerts = world.get("/api/alerts?kind=backup_failing").await;
+    let alert = id(&alerts.expect(200)["alerts"][0]);
     let document = serde_json::to_value(openapi()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let read = paths.iter().filter(|(_, item)| item["get"].is_object());
@@ -37,6 +143,13 @@ fn reads(engine: &str, database: &str) -> Vec<String> {
         path.replace("{engine_id}", engine)
             .replace("{database_id}", database)
             .replace("{policy_id}", "production-standard")
+            .replace("{backup_id}", &troubles.backup)
+            .replace("{alert_id}", &alert)
+            .replace(
+                "restores/{job_id}",
+                &format!("restores/{}", troubles.restore),
+            )
+            .replace("{job_id}", &troubles.job)
     })
     .collect()
 }
@@ -50,22 +163,64 @@ fn text(answer: Answer) -> String {
 async fn no_answer_shows_a_viewer_an_account_or_where_its_password_is() {
     let world = World::new().await;
     let (engine, database) = registered(&world).await;
+    let troubles = troubles(&world, &engine, &database).await;
     let viewer = token(&world, "viewer", &[]).await;
     let operator = token(&world, "operator", &[]).await;
-    let mut shown_to_operators = 0;
-    for path in reads(&engine, &database) {
+    let mut shown_to_operators = BTreeSet::new();
+    let mut leaks = Vec::new();
+    for path in reads(&world, &engine, &database, &troubles).await {
         let seen = text(world.call_as(Some(&viewer), Method::GET, &path, None).await);
-        for hidden in [ACCOUNT, "dilux-engine-", "dilux-db-"] {
-            assert!(!seen.contains(hidden), "{path}: {seen}");
+        for hidden in [ACCOUNT, "203.0.113.9", "dilux-engine-", "dilux-db-"] {
+            if seen.contains(hidden) {
+                leaks.push(format!("{path}: {seen}"));
+            }
         }
         let seen = text(
             world
                 .call_as(Some(&operator), Method::GET, &path, None)
                 .await,
         );
-        shown_to_operators += usize::from(seen.contains(ACCOUNT));
+        if seen.contains(ACCOUNT) {
+            shown_to_operators.insert(path);
+        }
     }
-    assert_eq!(shown_to_operators, 4, "two lists and two details");
+    assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+    let shown = |start: &str| {
+        shown_to_operators
+            .iter()
+            .any(|path| path.starts_with(start))
+    };
+    for part in [
+        "/api/engines",
+        "/api/databases",
+        "/api/jobs/",
+        "/api/restores/",
+        "/api/backups/export",
+        "/api/backup-alerts",
+        "/api/alerts/",
+    ] {
+        assert!(shown(part), "{part}: {shown_to_operators:?}");
+    }
+    assert_eq!(shown_to_operators.len(), 14, "{shown_to_operators:?}");
+}
+
+#[tokio::test]
+async fn a_viewer_is_told_what_kind_of_failure_it_was() {
+    let world = World::new().await;
+    let (engine, database) = registered(&world).await;
+    let troubles = troubles(&world, &engine, &database).await;
+    let viewer = token(&world, "viewer", &[]).await;
+    let path = format!("/api/jobs/{}", troubles.job);
+    let seen = world.call_as(Some(&viewer), Method::GET, &path, None).await;
+    let seen = seen.expect(200);
+    assert_eq!(seen["error_kind"], json!("authentication"));
+    assert_eq!(seen["error_detail"], Value::Null);
+    let told = &seen["error_message"];
+    assert!(told.as_str().unwrap().contains("password"), "{told}");
+    assert_eq!(&seen["log"][0]["error_message"], told);
+    let whole = world.get(&path).await.expect(200);
+    assert_eq!(whole["error_message"], json!(refusal(ACCOUNT).message));
+    assert_eq!(whole["error_detail"], json!(refusal(ACCOUNT).detail));
 }
 
 #[tokio::test]

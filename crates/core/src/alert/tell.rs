@@ -30,19 +30,23 @@ fn of_failures(
     is_breached: bool,
 ) -> Alert {
     let count = streak.failures;
-    let mut message = if count == 1 {
-        format!("the last backup failed at {}", seconds(latest.at))
+    let at = seconds(latest.at);
+    let failed = if count == 1 {
+        format!("the last backup failed at {at}")
     } else {
-        let at = seconds(latest.at);
         format!("the last {count} backups failed, the newest at {at}")
     };
-    if !latest.reason.is_empty() {
-        message = format!("{message}: {}", latest.reason);
-    }
-    if is_breached {
-        message.push_str("; its newest good backup is older than agreed by now");
-    }
-    message.push_str("; mend the cause, and start a backup to see that it is gone");
+    let told = |reason: &str| {
+        let mut message = failed.clone();
+        if !reason.is_empty() {
+            message = format!("{message}: {reason}");
+        }
+        if is_breached {
+            message.push_str("; its newest good backup is older than agreed by now");
+        }
+        message.push_str("; mend the cause, and start a backup to see that it is gone");
+        message
+    };
     // Since the same backup, it is the same trouble.
     let onset = streak.good.as_deref().unwrap_or("never");
     Alert {
@@ -51,7 +55,8 @@ fn of_failures(
         } else {
             Severity::Warning
         },
-        message,
+        message: told(&latest.reason),
+        public_message: Some(told("")),
         since: streak.first.as_ref().map_or(latest.at, |first| first.at),
         seen_at: Some(latest.at),
         count,
@@ -94,6 +99,7 @@ fn about(kind: AlertKind, database: &Database, onset: &str) -> Alert {
             engine_id: Some(database.engine_id.clone()),
         }),
         message: String::new(),
+        public_message: None,
         since: database.created_at,
         seen_at: None,
         count: 1,
@@ -135,6 +141,7 @@ fn of_damaged(backup: &DamagedBackup, damage: &Damage, database: &AlertDatabase)
         },
         database: Some(database.clone()),
         message,
+        public_message: None,
         since: backup.at,
         seen_at: None,
         count: 1,
@@ -187,6 +194,7 @@ fn of_timer(state: &TimerState) -> Alert {
         },
         database: None,
         message: format!("{message}; {last}"),
+        public_message: None,
         since,
         seen_at: None,
         count: 1,
@@ -213,6 +221,7 @@ pub fn of_dead_letter(letter: &DeadLetter) -> Alert {
             engine_id: None,
         }),
         message: letter.reason.explanation().to_owned(),
+        public_message: None,
         since: letter.at,
         seen_at: None,
         count: 1,

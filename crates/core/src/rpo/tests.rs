@@ -116,14 +116,16 @@ fn nothing_scheduled_and_nothing_set_is_unknown_and_says_why() {
 }
 
 #[test]
-fn a_breach_names_the_failures_behind_it() {
+fn a_breach_tells_of_the_failures_behind_it_and_not_what_the_server_said() {
     let (hourly, _) = policies();
     let mut state = backed_up("2026-03-01T10:00:00Z");
     state.fail(at("2026-03-01T11:00:00Z"), "nothing listens there");
     let now = at("2026-03-01T12:00:00Z");
     let found = rpo(&database(true, None), Some(&hourly), Some(&state), now);
     assert!(
-        found.reason.contains("nothing listens there"),
+        found
+            .reason
+            .ends_with("the last attempt failed, its job says why"),
         "{}",
         found.reason
     );

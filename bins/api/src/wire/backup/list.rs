@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Backup;
 use crate::app::{BackupPage, Paging};
+use crate::caller::Caller;
 use crate::input::{Filters, FromQuery};
 
 /// Which page of the backups.
@@ -108,10 +109,11 @@ pub(crate) struct BackupList {
 }
 
 impl BackupList {
-    /// The answer to `query`.
-    pub(crate) fn new(page: &BackupPage, query: &BackupPageQuery) -> Self {
+    /// The answer to `query` of the caller.
+    pub(crate) fn new(page: &BackupPage, query: &BackupPageQuery, caller: &Caller) -> Self {
+        let items = page.items.iter();
         Self {
-            backups: page.items.iter().map(Backup::from).collect(),
+            backups: items.map(|view| Backup::new(view, caller)).collect(),
             count: page.items.len(),
             total_count: page.total,
             page: match query.start {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{JobPage, Started};
+use crate::caller::Caller;
 use crate::input::{Fields, Filters, FromFields, FromQuery};
 use crate::wire::job::{Job, JobFilter};
 
@@ -124,13 +125,18 @@ pub(crate) struct RestoreList {
     next_cursor: Option<String>,
 }
 
-impl From<JobPage> for RestoreList {
-    fn from(page: JobPage) -> Self {
+impl RestoreList {
+    /// The restores of a page as the caller may see them.
+    pub(crate) fn new(page: JobPage, caller: &Caller) -> Self {
         Self {
             count: page.jobs.len(),
             has_more: page.next.is_some(),
             next_cursor: page.next.map(|cursor| cursor.to_text()),
-            restores: page.jobs.iter().map(|job| Job::new(job, None)).collect(),
+            restores: page
+                .jobs
+                .iter()
+                .map(|job| Job::new(job, None, caller))
+                .collect(),
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::FailingDatabase;
+use crate::caller::Caller;
 use crate::input::{Filters, FromQuery};
 
 /// How many failures make an alert.
@@ -42,18 +43,27 @@ struct BackupAlert {
     /// Backups that failed, or were never tried, since the newest one that was made.
     consecutive_failures: u64,
     last_failure_at: String,
+    /// Why the newest one failed; for viewers in general words.
     last_error: String,
 }
 
-impl From<Vec<FailingDatabase>> for BackupAlerts {
-    fn from(failing: Vec<FailingDatabase>) -> Self {
+impl BackupAlerts {
+    /// Those databases, as the caller may see them: what servers say may name accounts.
+    pub(crate) fn new(failing: Vec<FailingDatabase>, caller: &Caller) -> Self {
+        let told = |reason: String| {
+            if caller.sees_accounts() {
+                reason
+            } else {
+                "the backup failed; its line in the history says how".to_owned()
+            }
+        };
         let alert = |database: FailingDatabase| BackupAlert {
             database_id: database.database.id.to_string(),
             database_name: database.database.label.to_string(),
             database_type: database.engine_type.as_str(),
             consecutive_failures: database.failures,
             last_failure_at: database.latest.at.to_string(),
-            last_error: database.latest.reason,
+            last_error: told(database.latest.reason),
         };
         Self {
             count: failing.len(),

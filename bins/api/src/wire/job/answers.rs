@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::Job;
 use crate::app::Started;
+use crate::caller::Caller;
 
 /// A job that was told to stop.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,8 +17,9 @@ pub(crate) struct JobCancelled {
     job: Job,
 }
 
-impl From<&model::Job> for JobCancelled {
-    fn from(job: &model::Job) -> Self {
+impl JobCancelled {
+    /// The answer to the caller.
+    pub(crate) fn new(job: &model::Job, caller: &Caller) -> Self {
         let message = if job.is_terminal() {
             "Job cancelled"
         } else {
@@ -25,7 +27,7 @@ impl From<&model::Job> for JobCancelled {
         };
         Self {
             message: message.to_owned(),
-            job: Job::new(job, None),
+            job: Job::new(job, None, caller),
         }
     }
 }
@@ -44,8 +46,9 @@ pub(crate) struct JobRetried {
     job: Job,
 }
 
-impl From<&Started> for JobRetried {
-    fn from(started: &Started) -> Self {
+impl JobRetried {
+    /// The answer to the caller.
+    pub(crate) fn new(started: &Started, caller: &Caller) -> Self {
         let message = match (started.is_new, started.job.is_terminal()) {
             (true, _) => "Job queued again",
             (false, false) => "A job for this waits or runs already",
@@ -55,7 +58,7 @@ impl From<&Started> for JobRetried {
             message,
             job_id: started.job.id.to_string(),
             queue_message_id: started.message_id.clone(),
-            job: Job::new(&started.job, None),
+            job: Job::new(&started.job, None, caller),
         }
     }
 }

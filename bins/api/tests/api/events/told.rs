@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use dilux_core::model::{Backup, BackupStatus, Job, JobId, Stage};
+use dilux_core::model::{Backup, BackupStatus, Job, JobId, JobState, Stage};
 use dilux_core::storage::{
     Condition, Entity, EntityKey, TableName, TableOperation, Value as StoredValue,
 };
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::{ask, listen, listen_after, listen_as};
 use crate::jobs::{change, claimed, job_id, shop, trigger};
 use crate::seeds::{database, engine};
+use crate::viewers::refusal;
 use crate::who_may::token;
 use crate::world::{TOKEN, World};
 
@@ -212,4 +213,35 @@ async fn a_job_whose_row_cannot_be_read_does_not_hide_the_others() {
     assert_eq!(told["id"], json!(good.as_str()));
     complete(&world, &good).await;
     assert_eq!(stream.expect("job").await.data["status"], "completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_is_told_of_a_failure_without_the_words_of_the_server() {
+    let world = World::new().await;
+    let database = shop(&world).await;
+    let viewer = token(&world, "viewer", &[]).await;
+    let mut streams = [
+        listen_as(&world, &viewer).await,
+        listen_as(&world, TOKEN).await,
+    ];
+    for stream in &mut streams {
+        stream.expect("reset").await;
+    }
+    let id = job_id(&trigger(&world, &database, None).await);
+    for stream in &mut streams {
+        stream.expect("job").await;
+    }
+    let now = world.installation.clock.now();
+    let fail = move |mut job: Job| {
+        let failure = refusal("marked-account");
+        job.state = JobState::Failed { at: now, failure };
+        job
+    };
+    change(&world, &id, fail).await;
+    let [seen, whole] = &mut streams;
+    let seen = seen.expect("job").await.data;
+    assert_eq!(seen["error_kind"], "authentication");
+    assert!(!seen.to_string().contains("marked-account"), "{seen}");
+    let whole = whole.expect("job").await.data;
+    assert!(whole.to_string().contains("marked-account"), "{whole}");
 }
