@@ -95,7 +95,7 @@ impl Scheduler {
                     damaged = report.damaged,
                     "tick is done"
                 );
-                self.note_tick(started_at, report.to_string()).await;
+                self.note_tick(started_at, &report).await;
             }
             Err(error) => {
                 tracing::error!(%error, "tick decided nothing: storage does not answer");

@@ -11,7 +11,7 @@ use dilux_core::repository::{ClaimedJob, Listing, ScheduleState, Versioned};
 use dilux_core::schedule::{
     MissedSlots, Outlook, Plan, PlannedJob, Situation, SlotOutcome, TierState, plan,
 };
-use dilux_core::storage::StorageResult;
+use dilux_core::storage::{StorageErrorKind, StorageResult};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Scheduler;
@@ -143,8 +143,9 @@ impl Scheduler {
         Ok(all)
     }
 
-    /// Looks at the jobs of states that a decision may rest on: settles those that are over, and
-    /// names those that are under way and those that nobody booked.
+    /// Looks at the jobs of states that a decision may rest on: settles those that are over, gives
+    /// up those that cannot be read, and names those that are under way and those that nobody
+    /// booked.
     async fn look_at_jobs(
         &self,
         states: &mut [TierState],
@@ -160,8 +161,20 @@ impl Scheduler {
         ids.dedup();
         let mut look = Look::default();
         for id in ids {
-            let job = self.installation.repositories.jobs.get(&id).await?;
-            let job = job.map(|job| job.value);
+            let job = match self.installation.repositories.jobs.get(&id).await {
+                Ok(job) => job.map(|job| job.value),
+                Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+                    tracing::error!(
+                        database.id = %subject.database.id, database = %subject.database.label,
+                        job.id = %id, %error, "row of a job cannot be read; it counts as failed"
+                    );
+                    for state in states.iter_mut() {
+                        state.give_up_on(&id, outlook.now);
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(job) = &job {
                 for state in states.iter_mut() {
                     state.settle(job);

@@ -8,6 +8,7 @@ use dilux_core::Result;
 use dilux_core::model::{Database, DatabaseId};
 use dilux_core::repository::{Listing, Versioned};
 use dilux_core::storage::{Continuation, StorageError, StorageErrorKind};
+use dilux_core::timer::TimerOutcome;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +30,17 @@ pub struct TickReport {
     pub failed: usize,
     /// Rows that could not be decoded.
     pub damaged: usize,
+}
+
+impl TickReport {
+    /// How a timer's run ends that did this.
+    pub(crate) fn outcome(&self) -> TimerOutcome {
+        if self.failed + self.damaged == 0 {
+            TimerOutcome::Done
+        } else {
+            TimerOutcome::Partial
+        }
+    }
 }
 
 impl fmt::Display for TickReport {

@@ -18,7 +18,7 @@ use dilux_core::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::Scheduler;
+use crate::{Scheduler, TickReport};
 
 /// How long a run may take to give its claims back once a stop was asked for.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -287,14 +287,14 @@ impl Scheduler {
     }
 
     /// Notes that a tick is done, for those who ask whether a scheduler lives.
-    pub(crate) async fn note_tick(&self, started_at: Timestamp, message: String) {
+    pub(crate) async fn note_tick(&self, started_at: Timestamp, report: &TickReport) {
         let ended_at = self.installation.clock.now();
         let run = TimerRun {
             slot: started_at,
             started_at,
             ended_at,
-            outcome: TimerOutcome::Done,
-            message,
+            outcome: report.outcome(),
+            message: report.to_string(),
             counts: BTreeMap::new(),
         };
         let next = TimerRule::every(self.installation.settings.tick).next(ended_at);

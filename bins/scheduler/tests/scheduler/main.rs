@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod changes;
+mod damage;
 mod faults;
 mod tick;
 mod timers;

@@ -14,7 +14,9 @@ use dilux_core::model::{
 use dilux_core::random::{SharedRandom, SystemRandom};
 use dilux_core::repository::Miss;
 use dilux_core::schedule::TierState;
-use dilux_core::storage::{Profile, Storage, open};
+use dilux_core::storage::{
+    Condition, Entity, EntityKey, Profile, Storage, TableName, TableOperation, open,
+};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_scheduler::{Scheduler, TickReport};
 use jiff::{SignedDuration, Timestamp};
@@ -146,6 +148,17 @@ impl World {
         policy.updated_at = self.clock.now();
         change(&mut policy);
         policies.replace(policy, &stored.version).await.unwrap();
+    }
+
+    /// Leaves of a row only its key.
+    pub(crate) async fn damage(&self, table: &str, partition: &str, row: &str) {
+        let write = TableOperation::Replace(
+            Entity::new(EntityKey::new(partition, row)),
+            Condition::Exists,
+        );
+        let tables = &self.installation.storage.tables;
+        let table = TableName::new(table).unwrap();
+        tables.write(&table, write).await.unwrap();
     }
 
     pub(crate) fn scheduler(&self) -> Scheduler {

@@ -147,6 +147,17 @@ impl TierState {
         is_mine && serves
     }
 
+    /// Notes at `now` that nobody can tell how `job` ended, when this tier waits for it: that counts
+    /// as a failure, so the slot is tried again like any other whose job failed.
+    pub fn give_up_on(&mut self, job: &JobId, now: Timestamp) {
+        if self.is_open() && self.job.as_ref().is_some_and(|mine| mine.id == *job) {
+            self.outcome = SlotOutcome::Failed;
+            self.failed_at = Some(now);
+            self.failures = self.failures.saturating_add(1);
+            self.reason = format!("the row of its job {job} cannot be read; it counts as failed");
+        }
+    }
+
     /// Notes how `job` stands, when it is the one that this tier waits for and it is over. Says
     /// whether something changed.
     pub fn settle(&mut self, job: &Job) -> bool {
