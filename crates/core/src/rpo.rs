@@ -154,7 +154,10 @@ fn hours(every: HourlyInterval) -> SignedDuration {
 fn no_objective(database: &Database, policy: Option<&BackupPolicy>) -> &'static str {
     match (database.enabled, policy) {
         (false, _) => "the scheduler does not back this database up, and no objective is set",
-        (true, None) => "its policy cannot be found; give it another",
+        (true, None) => {
+            "its policy cannot be found or read; look for damaged rows in the health report, or \
+             give it another"
+        }
         (true, Some(_)) => "its policy has no enabled tier, and no objective is set",
     }
 }

@@ -10,6 +10,7 @@ use crate::installation::Installation;
 use crate::model::{BackupPolicy, Database, DatabaseId, Engine, PolicyId, Tier};
 use crate::repository::Miss;
 use crate::schedule::{DEFAULT_POLICY, Run, Slots, TierState, next_runs};
+use crate::storage::StorageErrorKind;
 
 /// Coming backups that are told.
 pub const TIMETABLE_RUNS: usize = 10;
@@ -110,7 +111,16 @@ async fn policy_followed(
     let wanted = named.map_or(DEFAULT_POLICY, PolicyId::as_str);
     let ids = [wanted, DEFAULT_POLICY].map(str::parse::<PolicyId>);
     for id in ids.into_iter().flatten() {
-        if let Some(policy) = policies.get(&id).await? {
+        let found = match policies.get(&id).await {
+            Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+                return Err(Error::Refused(format!(
+                    "the row of policy '{id}' cannot be read; this database is not backed up until \
+                     the policy is saved anew or the database follows another"
+                )));
+            }
+            found => found?,
+        };
+        if let Some(policy) = found {
             let note = (id.as_str() != wanted)
                 .then(|| format!("there is no policy '{wanted}'; the default one applies"));
             return Ok((policy.value, note));

@@ -119,12 +119,9 @@ impl Application {
         now: Timestamp,
     ) -> Result<Vec<DatabaseFigures>> {
         let repositories = &self.installation.repositories;
-        let engines = repositories.engines.list().await?.items;
-        let policies = repositories.policies.list().await?.items;
-        let rules = Rules::new(
-            engines.into_iter().map(|row| row.value),
-            policies.into_iter().map(|row| row.value),
-        );
+        let engines = repositories.engines.list().await?;
+        let policies = repositories.policies.list().await?;
+        let rules = Rules::new(&engines, &policies);
         let states = repositories.states.all().await?;
         let states = states.items.iter().map(|row| &row.value);
         let states: HashMap<_, _> = states.map(|it| (&it.database_id, it)).collect();

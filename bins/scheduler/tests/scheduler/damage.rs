@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use dilux_core::health::examine;
+use dilux_core::model::PolicySource;
 use dilux_core::schedule::SlotOutcome;
 use dilux_core::timer::{Timer, TimerOutcome};
+use dilux_core::timetable::Timetable;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, own, world};
+use crate::world::{World, id, own, world};
 
 #[tokio::test]
 async fn a_damaged_job_counts_as_failed_and_its_database_goes_on() {
@@ -38,6 +41,59 @@ async fn a_damaged_job_counts_as_failed_and_its_database_goes_on() {
     for state in world.states("db-1").await {
         assert_eq!(state.outcome, SlotOutcome::Completed, "{state:?}");
     }
+}
+
+#[tokio::test]
+async fn no_database_is_planned_by_another_policy_than_one_that_cannot_be_read() {
+    let world = world().await;
+    world.add("own", own("production-critical"), true).await;
+    world.add("inherits", PolicySource::Engine, true).await;
+    world.add("well", own("production-standard"), true).await;
+    for policy in ["production-critical", "development"] {
+        world
+            .damage("backuppolicies", "backup_policy", policy)
+            .await;
+    }
+    let report = world.scheduler().tick().await.unwrap();
+    assert_eq!((report.booked, report.failed, report.damaged), (1, 2, 2));
+    assert_eq!(world.jobs().await[0].database_id.as_str(), "well");
+    for database in ["own", "inherits"] {
+        let told = Timetable::read(&world.installation, &id(database)).await;
+        let reason = told.unwrap_err().to_string();
+        assert!(reason.contains("cannot be read"), "{reason}");
+    }
+    world.clock.advance(SignedDuration::from_mins(1));
+    let health = examine(&world.installation).await.unwrap();
+    let databases = &health.facts.databases;
+    assert_eq!((databases.met, databases.unknown), (1, 2));
+    let damaged = &health.facts.damaged;
+    let names = |policy: &str| damaged.iter().any(|row| row.contains(policy));
+    assert!(
+        names("production-critical") && names("development"),
+        "{damaged:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_default_policy_that_cannot_be_read_is_replaced_by_none() {
+    let world = world().await;
+    world.add("db-1", own("a-policy-that-is-gone"), true).await;
+    world
+        .damage("backuppolicies", "backup_policy", "production-standard")
+        .await;
+    let report = world.scheduler().tick().await.unwrap();
+    assert_eq!((report.booked, report.failed), (0, 1));
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_be_read_says_nothing_of_the_policy_of_its_databases() {
+    let world = world().await;
+    world.add("db-1", PolicySource::Engine, true).await;
+    world.damage("engines", "engine", "engine-1").await;
+    let report = world.scheduler().tick().await.unwrap();
+    assert_eq!((report.booked, report.failed), (0, 1));
+    let health = examine(&world.installation).await.unwrap();
+    assert_eq!(health.facts.databases.unknown, 1);
 }
 
 #[tokio::test]

@@ -108,7 +108,9 @@ impl Look<'_> {
         let repositories = &self.installation.repositories;
         let engines = repositories.engines.all().await?;
         let policies = repositories.policies.all().await?;
-        let rules = Rules::new(self.rows(&engines).cloned(), self.rows(&policies).cloned());
+        self.found.damaged.extend_from_slice(&engines.damaged);
+        self.found.damaged.extend_from_slice(&policies.damaged);
+        let rules = Rules::new(&engines, &policies);
         let kept = repositories.states.kept().await?;
         let kept = kept.as_deref().map(|states| by_database(self.rows(states)));
         let mut chunks = repositories.databases.chunks();

@@ -85,9 +85,7 @@ impl Look<'_> {
         let policies = repositories.policies.list().await?;
         self.note_damage("engine", &engines.damaged);
         self.note_damage("policy", &policies.damaged);
-        let engines = engines.items.into_iter().map(|row| row.value);
-        let policies = policies.items.into_iter().map(|row| row.value);
-        Ok(Rules::new(engines, policies))
+        Ok(Rules::new(&engines, &policies))
     }
 
     async fn at_databases(&mut self) -> StorageResult<()> {

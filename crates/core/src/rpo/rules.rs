@@ -1,45 +1,58 @@
 //! Which policy a database follows, with engines and policies at hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{BackupPolicy, Database, Engine, EngineId, PolicyId};
+use crate::model::{BackupPolicy, Database, Engine, EngineId, PolicyId, PolicySource};
+use crate::repository::{Listing, Versioned};
 use crate::schedule::DEFAULT_POLICY;
 
-/// What databases are judged by.
+/// What databases are judged by. A row that cannot be read is never taken for one that is not
+/// there.
 #[derive(Debug, Clone)]
 pub struct Rules {
     engines: HashMap<EngineId, Engine>,
-    policies: HashMap<PolicyId, BackupPolicy>,
-    default: Option<BackupPolicy>,
+    policies: HashMap<String, BackupPolicy>,
+    unreadable_engines: HashSet<String>,
+    unreadable_policies: HashSet<String>,
 }
 
 impl Rules {
     /// The rules of an installation with these engines and policies.
     pub fn new(
-        engines: impl IntoIterator<Item = Engine>,
-        policies: impl IntoIterator<Item = BackupPolicy>,
+        engines: &Listing<Versioned<Engine>>,
+        policies: &Listing<Versioned<BackupPolicy>>,
     ) -> Self {
-        let engines = engines.into_iter().map(|row| (row.id.clone(), row));
-        let policies = policies.into_iter().map(|row| (row.id.clone(), row));
-        let policies: HashMap<PolicyId, BackupPolicy> = policies.collect();
-        let default = policies
-            .values()
-            .find(|policy| policy.id.as_str() == DEFAULT_POLICY)
-            .cloned();
+        let unreadable_engines = engines.damaged.iter().map(|row| row.key.row.clone());
+        let unreadable_policies = policies.damaged.iter().map(|row| row.key.row.clone());
+        let engines = engines.items.iter().map(|row| row.value.clone());
+        let policies = policies.items.iter().map(|row| row.value.clone());
         Self {
-            engines: engines.collect(),
-            policies,
-            default,
+            engines: engines.map(|row| (row.id.clone(), row)).collect(),
+            policies: policies.map(|row| (row.id.to_string(), row)).collect(),
+            unreadable_engines: unreadable_engines.collect(),
+            unreadable_policies: unreadable_policies.collect(),
         }
     }
 
     /// The policy that the scheduler follows for a database: the default one in place of one that
-    /// is gone.
+    /// is gone, and none in place of one that cannot be read.
     pub fn policy_of(&self, database: &Database) -> Option<&BackupPolicy> {
+        let is_inherited = matches!(database.policy, PolicySource::Engine);
+        if is_inherited
+            && self
+                .unreadable_engines
+                .contains(database.engine_id.as_str())
+        {
+            return None;
+        }
         let engine = self.engines.get(&database.engine_id);
-        database
-            .policy_named(engine)
-            .and_then(|id| self.policies.get(id))
-            .or(self.default.as_ref())
+        let wanted = database.policy_named(engine);
+        let wanted = wanted.map_or(DEFAULT_POLICY, PolicyId::as_str);
+        if self.unreadable_policies.contains(wanted) {
+            return None;
+        }
+        // An unreadable default is not among them.
+        let found = self.policies.get(wanted);
+        found.or_else(|| self.policies.get(DEFAULT_POLICY))
     }
 }
