@@ -15,6 +15,7 @@ use dilux_core::component::{Component, ComponentKind};
 use dilux_core::installation::Installation;
 use dilux_core::random::uuid_text;
 use dilux_core::timer::{Timer, TimerRule};
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,10 @@ pub use timers::TimerLook;
 
 /// How long a bell may stay unheard beyond a lease before it is rung again.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How soon a tick that failed is repeated, at first and at the latest.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The scheduler of an installation.
 #[derive(Debug, Clone)]
@@ -39,8 +44,8 @@ impl Scheduler {
         Self { installation, name }
     }
 
-    /// Ticks at once, then on every whole multiple of the period, sweeps in between, and keeps the
-    /// timers, until `shutdown`.
+    /// Ticks at once, then on every whole multiple of the period, and soon again after a tick that
+    /// failed; sweeps in between, and keeps the timers, until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         // Dropped with this future, and its tasks with it.
         let mut timers = JoinSet::new();
@@ -68,10 +73,20 @@ impl Scheduler {
         let rule = TimerRule::every(settings.tick);
         tracing::info!(tick.seconds = settings.tick.as_secs(), "scheduler is ready");
         let mut next_tick = self.installation.clock.now();
+        let mut pause = FIRST_PAUSE;
         loop {
             if self.installation.clock.now() >= next_tick {
-                self.tick_and_log().await;
-                next_tick = rule.next(self.installation.clock.now());
+                let is_done = self.tick_and_log().await;
+                let now = self.installation.clock.now();
+                next_tick = rule.next(now);
+                if is_done {
+                    pause = FIRST_PAUSE;
+                } else {
+                    next_tick = now
+                        .saturating_add(pause)
+                        .map_or(next_tick, |at| at.min(next_tick));
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
             }
             self.sweep_and_log().await;
             let until_tick = next_tick.duration_since(self.installation.clock.now());
@@ -84,7 +99,8 @@ impl Scheduler {
         }
     }
 
-    async fn tick_and_log(&self) {
+    /// Whether the tick could decide.
+    async fn tick_and_log(&self) -> bool {
         let started_at = self.installation.clock.now();
         match self.tick().await {
             Ok(report) => {
@@ -96,9 +112,11 @@ impl Scheduler {
                     "tick is done"
                 );
                 self.note_tick(started_at, &report).await;
+                true
             }
             Err(error) => {
-                tracing::error!(%error, "tick decided nothing: storage does not answer");
+                tracing::error!(%error, "tick did not get to its end; it is repeated soon");
+                false
             }
         }
     }

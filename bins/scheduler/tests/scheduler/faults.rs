@@ -1,5 +1,6 @@
 //! Tables that fail or fall silent when a test says so.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -26,6 +27,8 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     fault: Mutex<Option<Fault>>,
+    /// Queries that failed.
+    refused: AtomicUsize,
     /// Told when a query hangs.
     pub(crate) hung: Notify,
 }
@@ -33,6 +36,11 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn set(&self, fault: Option<Fault>) {
         *self.fault.lock().unwrap() = fault;
+    }
+
+    /// How many queries failed.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn down() -> StorageError {
@@ -50,7 +58,10 @@ impl Faults {
         let fault = *self.fault.lock().unwrap();
         match fault {
             Some(Fault::Down) => Err(Self::down()),
-            Some(Fault::QueriesFail(name)) if name == table.as_str() => Err(Self::down()),
+            Some(Fault::QueriesFail(name)) if name == table.as_str() => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                Err(Self::down())
+            }
             Some(Fault::GoesDownAt(name)) if name == table.as_str() => {
                 self.set(Some(Fault::Down));
                 Err(Self::down())

@@ -5,6 +5,7 @@ mod acceptance;
 mod changes;
 mod damage;
 mod faults;
+mod repeats;
 mod tick;
 mod timers;
 mod world;
