@@ -66,8 +66,10 @@ struct Chunk {
 
 impl Scheduler {
     /// Books what is owed now, and what falls due before the next tick. An error means that storage
-    /// did not answer: what was booked until then stands, everything else is undecided.
+    /// did not answer: what was booked until then stands, everything else is undecided; or that
+    /// this machine's clock is wrong, and nothing was decided.
     pub async fn tick(&self) -> Result<TickReport> {
+        self.installation.check_clock().await?;
         let repositories = &self.installation.repositories;
         let engines = repositories.engines.list().await?;
         let policies = repositories.policies.list().await?;

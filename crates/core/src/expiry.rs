@@ -15,10 +15,10 @@ mod registry;
 mod run;
 mod wishes;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::installation::Installation;
+use crate::installation::{Installation, LONGEST_SKEW};
 use crate::model::{BackupId, DatabaseId, RetentionState};
 use crate::repository::{Version, Versioned};
 use crate::storage::{StorageError, StorageErrorKind};
@@ -27,9 +27,6 @@ pub use preview::{DatabasePreview, PreviewedBackup, Proposal, Scope};
 pub use run::ExpiryReport;
 
 pub(crate) use findings::shown;
-
-/// How far the machine's clock may be from the store's before nothing is decided any more.
-const LONGEST_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The name under which retention writes to the audit log.
 const ACTOR: &str = "retention";

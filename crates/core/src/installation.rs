@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::access::Access;
 use crate::clock::{SharedClock, SystemClock};
@@ -17,6 +17,9 @@ use crate::storage::{
     self, Condition, Entity, EntityKey, Profile, RetryPolicy, Storage, StorageErrorKind,
     StorageResult, TableOperation,
 };
+
+/// How far the machine's clock may be from the store's before nothing is decided any more.
+pub(crate) const LONGEST_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What every service works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -116,6 +119,35 @@ impl Installation {
             }
         }
         Ok(())
+    }
+
+    /// An error when this machine's clock is far from the store's, and so from those of others who
+    /// work on it. An embedded store has no clock but this machine's: it only sees to it that time
+    /// never runs back there, so after a jump forward and back it would stay ahead for as long as
+    /// the jump was, and says nothing of who is right. It is not asked.
+    pub async fn check_clock(&self) -> Result<()> {
+        if self.storage.embedded.is_some() {
+            return Ok(());
+        }
+        let before = self.clock.now();
+        let stored = self.storage_time().await?;
+        // The row was written in between, however long the store took to answer.
+        let after = self.clock.now();
+        let (is_ahead, off) = if before > stored {
+            (true, before.duration_since(stored))
+        } else {
+            (false, stored.duration_since(after))
+        };
+        if off <= LONGEST_SKEW {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "the clock of this machine is {} s {} that of the store; nothing is planned here until \
+             they agree to within {} s: set the clock, and keep it by NTP",
+            off.as_secs(),
+            if is_ahead { "ahead of" } else { "behind" },
+            LONGEST_SKEW.as_secs()
+        )))
     }
 
     /// What time it is by the store's clock, told by a row that is written for it.

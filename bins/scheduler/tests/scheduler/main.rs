@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod changes;
+mod clocks;
 mod damage;
 mod faults;
 mod repeats;

@@ -179,7 +179,10 @@ fn of_timer(state: &TimerState) -> Alert {
     // A timer that is late has a time at which it is due.
     let since = state.next.unwrap_or(Timestamp::UNIX_EPOCH);
     let message = match state.timer {
-        Timer::Planning => "no scheduler plans backups: see that one runs and reaches the storage",
+        Timer::Planning => {
+            "no scheduler plans backups: see that one runs, reaches the storage, and has the right \
+             time"
+        }
         Timer::Retention => "expired backups are not deleted: look into the schedulers' logs",
         Timer::Health => "nobody looks at the health: look into the schedulers' logs",
     };
