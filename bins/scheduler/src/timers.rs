@@ -23,6 +23,9 @@ use crate::{Scheduler, TickReport};
 /// How long a run may take to give its claims back once a stop was asked for.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// The longest wait before a timer that failed is looked at again.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+
 /// Attempts to change a state that others change too.
 const RACES: usize = 8;
 
@@ -60,31 +63,36 @@ struct Turn {
 }
 
 impl Scheduler {
-    /// Looks at a timer in every sweep, until `stop`.
+    /// Looks at a timer in every sweep, and less often while it fails, until `stop`.
     pub(crate) async fn keep_timer(&self, timer: Timer, stop: &CancellationToken) {
         let farewell = async {
             stop.cancelled().await;
             tokio::time::sleep(FAREWELL).await;
         };
         tokio::pin!(farewell);
+        let mut failures = 0;
         loop {
-            tokio::select! {
+            let look = tokio::select! {
                 biased;
                 () = &mut farewell => return,
-                look = self.look_at(timer, stop) => match look {
-                    Ok(TimerLook::TakenOver) => {
-                        tracing::warn!(%timer, "another scheduler took the run over");
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::error!(%timer, %error, "timer failed; it is tried again at the next sweep");
-                    }
-                },
+                look = self.look_at(timer, stop) => look,
+            };
+            failures = if look.is_err() { failures + 1 } else { 0 };
+            let pause = pause(self.installation.settings.sweep, failures);
+            match look {
+                Ok(TimerLook::TakenOver) => {
+                    tracing::warn!(%timer, "another scheduler took the run over");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let seconds = pause.as_secs();
+                    tracing::error!(%timer, %error, retry.seconds = seconds, "timer failed; it is tried again");
+                }
             }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.installation.settings.sweep) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -318,4 +326,24 @@ fn is_lost_race(error: &StorageError) -> bool {
             | StorageErrorKind::AlreadyExists
             | StorageErrorKind::NotFound
     )
+}
+
+/// How long a timer that failed so often in a row is left alone: twice as long each time.
+fn pause(sweep: Duration, failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
+    sweep.saturating_mul(factor).min(LONGEST_PAUSE.max(sweep))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_that_fails_is_tried_less_and_less_often_and_every_ten_minutes_at_least() {
+        let sweep = Duration::from_secs(30);
+        let pauses = [0, 1, 2, 3, 4, 5, 6, 100].map(|failures| pause(sweep, failures).as_secs());
+        assert_eq!(pauses, [30, 30, 60, 120, 240, 480, 600, 600]);
+        let hourly = Duration::from_hours(1);
+        assert_eq!(pause(hourly, 5), hourly);
+    }
 }

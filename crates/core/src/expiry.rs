@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::installation::{Installation, LONGEST_SKEW};
 use crate::model::{BackupId, DatabaseId, RetentionState};
 use crate::repository::{Version, Versioned};
-use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage::{ContainerName, StorageError, StorageErrorKind};
 
 pub use preview::{DatabasePreview, PreviewedBackup, Proposal, Scope};
 pub use run::ExpiryReport;
@@ -58,6 +58,19 @@ impl Expiry {
         }
         Ok(stored)
     }
+}
+
+/// What it means that a container refuses access: one that a database alone uses keeps the data of
+/// that database, and nobody else's.
+fn refused_by(container: &ContainerName, default: &ContainerName, error: StorageError) -> Error {
+    if container == default || error.kind() != StorageErrorKind::Denied {
+        return error.into();
+    }
+    Error::Refused(format!(
+        "container '{}' refuses access, so nothing can be said of the backups in it ({error}); let \
+         the service read, list and delete there",
+        container.as_str()
+    ))
 }
 
 /// Whether a write lost to another writer.

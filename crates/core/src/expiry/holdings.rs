@@ -11,7 +11,7 @@ use crate::repository::{Version, Versioned};
 use crate::retention::{Candidate, Soundness};
 use crate::storage::{BlobEntry, BlobName, ContainerName, StorageErrorKind, StorageResult};
 
-use super::{Expiry, or_untouched};
+use super::{Expiry, or_untouched, refused_by};
 
 /// Largest manifest that is read; ours are a few KiB.
 const MANIFEST_LIMIT: u64 = 1 << 20;
@@ -209,7 +209,9 @@ impl Expiry {
         let mut found = Vec::new();
         for (container, folder) in folders {
             let container = ContainerName::new(container)?;
-            let blobs = self.blobs_under(&container, &folder).await?;
+            let blobs = self.blobs_under(&container, &folder).await;
+            let default = &self.installation.settings.container;
+            let blobs = blobs.map_err(|error| refused_by(&container, default, error))?;
             found.extend(blobs.into_iter().map(|entry| Data {
                 container: container.clone(),
                 entry,

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Expiry;
 use super::holdings::{Data, Holdings};
 use super::run::Run;
+use super::{Expiry, refused_by};
 use crate::error::Result;
 use crate::model::{BackupId, Fate};
 use crate::storage::{BlobEntry, BlobName, ContainerName, StorageErrorKind};
@@ -69,7 +69,9 @@ impl Expiry {
 
     async fn remove_orphan(&self, container: &ContainerName, name: &BlobName) -> Result<bool> {
         let blobs = &self.installation.storage.blobs;
-        let Some(properties) = blobs.properties(container, name).await? else {
+        let refused = |error| refused_by(container, &self.installation.settings.container, error);
+        let found = blobs.properties(container, name).await;
+        let Some(properties) = found.map_err(refused)? else {
             return Ok(false);
         };
         if !OUR_METADATA
@@ -91,7 +93,7 @@ impl Expiry {
             {
                 Ok(false)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(refused(error)),
         }
     }
 }

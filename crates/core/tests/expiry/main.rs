@@ -8,5 +8,6 @@ mod deletion;
 mod guards;
 mod protection;
 mod recovery;
+mod refusals;
 mod wishes;
 mod world;
