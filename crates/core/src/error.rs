@@ -130,6 +130,9 @@ impl From<StorageError> for Error {
                 retry_after: error.retry_after(),
                 source: Some(Box::new(error)),
             },
+            StorageErrorKind::Protected => Self::Refused(format!(
+                "the store protects it by an immutability policy or a legal hold: {error}"
+            )),
             StorageErrorKind::NotFound
             | StorageErrorKind::Invalid
             | StorageErrorKind::Full

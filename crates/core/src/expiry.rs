@@ -11,6 +11,7 @@ mod orphans;
 mod preview;
 mod protection;
 mod recovery;
+mod refusal;
 mod registry;
 mod run;
 mod wishes;

@@ -35,6 +35,7 @@ pub(crate) fn storage(error: &StorageError) -> Failure {
             "the backup store gave or got damaged bytes; check its disks",
         ),
         StorageErrorKind::AlreadyExists
+        | StorageErrorKind::Protected
         | StorageErrorKind::Invalid
         | StorageErrorKind::Internal => (
             FailureKind::Storage,

@@ -232,6 +232,7 @@ fn kind_word(kind: StorageErrorKind) -> &'static str {
         StorageErrorKind::Unavailable => "unavailable",
         StorageErrorKind::Throttled => "throttled",
         StorageErrorKind::Denied => "denied",
+        StorageErrorKind::Protected => "protected",
         StorageErrorKind::Full => "full",
         StorageErrorKind::Corrupt => "corrupt",
         StorageErrorKind::Internal => "internal",

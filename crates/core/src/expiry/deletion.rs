@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::findings::shown;
 use super::holdings::Holding;
 use super::run::Run;
-use super::{ACTOR, Expiry, is_lost_race};
+use super::{ACTOR, Expiry, is_lost_race, refused_by};
 use crate::crash;
 use crate::error::{Error, Result};
 use crate::model::{
@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::repository::Versioned;
 use crate::retention::{ExpireReason, Verdict};
-use crate::storage::{BlobName, ContainerName, StorageErrorKind, StorageResult};
+use crate::storage::{BlobName, ContainerName, StorageError, StorageErrorKind, StorageResult};
 
 impl Expiry {
     /// Does what the verdict on a backup says.
@@ -121,18 +121,21 @@ impl Expiry {
                 value: state,
                 version,
             };
-            self.finish_deletion(run, begun).await?;
+            self.finish_deletion(run, begun, Some(&holding.manifest))
+                .await?;
             // Its line says so already.
             holding.is_obscure = true;
         }
         Ok(())
     }
 
-    /// Finishes a deletion from wherever it stands. Each step may be repeated.
+    /// Finishes a deletion from wherever it stands, with the manifest as far as it is there. Each
+    /// step may be repeated.
     pub(super) async fn finish_deletion(
         &self,
         run: &mut Run,
         begun: Versioned<RetentionState>,
+        manifest: Option<&Manifest>,
     ) -> Result<()> {
         let Fate::Deleting(deletion) = begun.value.fate.clone() else {
             return Ok(());
@@ -140,14 +143,10 @@ impl Expiry {
         let Some(job) = begun.value.backup_id.job() else {
             return Ok(());
         };
-        let manifest = BlobName::new(Manifest::blob_name(&job))?;
-        let container = self.installation.settings.container.clone();
-        self.delete_blob(&container, &manifest).await?;
-        crash::point("after-manifest-deleted");
-        let container = ContainerName::new(deletion.container.as_str())?;
-        let data = BlobName::new(deletion.blob.as_str())?;
-        self.delete_blob(&container, &data).await?;
-        crash::point("after-data-deleted");
+        match self.delete_both(&job, &deletion).await? {
+            Ok(()) => {}
+            Err(refusal) => return self.postpone(run, begun, manifest, &refusal).await,
+        }
         let backups = &self.installation.repositories.backups;
         if let Some(line) = backups.get(&job, deletion.booked_at).await? {
             let mut line = line.value;
@@ -171,11 +170,30 @@ impl Expiry {
         Ok(())
     }
 
-    pub(super) async fn delete_blob(
+    /// Deletes manifest and data. The inner error is that the store protects one of them.
+    async fn delete_both(
         &self,
-        container: &ContainerName,
-        name: &BlobName,
-    ) -> StorageResult<()> {
+        job: &JobId,
+        deletion: &Deletion,
+    ) -> Result<Result<(), StorageError>> {
+        let default = &self.installation.settings.container;
+        let manifest = BlobName::new(Manifest::blob_name(job))?;
+        let own = ContainerName::new(deletion.container.as_str())?;
+        let data = BlobName::new(deletion.blob.as_str())?;
+        match self.delete_blob(default, &manifest).await {
+            Err(error) if error.kind() == StorageErrorKind::Protected => return Ok(Err(error)),
+            deleted => deleted?,
+        }
+        crash::point("after-manifest-deleted");
+        match self.delete_blob(&own, &data).await {
+            Err(error) if error.kind() == StorageErrorKind::Protected => return Ok(Err(error)),
+            deleted => deleted.map_err(|error| refused_by(&own, default, error))?,
+        }
+        crash::point("after-data-deleted");
+        Ok(Ok(()))
+    }
+
+    async fn delete_blob(&self, container: &ContainerName, name: &BlobName) -> StorageResult<()> {
         let blobs = &self.installation.storage.blobs;
         match blobs.delete(container, name, None).await {
             Err(error) if error.kind() != StorageErrorKind::NotFound => Err(error),

@@ -88,7 +88,9 @@ impl Expiry {
             Err(error)
                 if matches!(
                     error.kind(),
-                    StorageErrorKind::NotFound | StorageErrorKind::PreconditionFailed
+                    StorageErrorKind::NotFound
+                        | StorageErrorKind::PreconditionFailed
+                        | StorageErrorKind::Protected
                 ) =>
             {
                 Ok(false)

@@ -91,7 +91,8 @@ impl Expiry {
         let outcome = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(None),
-            outcome = self.run_as(now) => outcome.map(Some),
+            // On the heap: a run holds a lot, and its callers would hold it as well.
+            outcome = Box::pin(self.run_as(now)) => outcome.map(Some),
             () = self.keep_run(&runner, ahead) => return Ok(Some(elsewhere)),
         };
         if let Err(error) = states.end_run(&runner, self.store_time(ahead)).await {
@@ -215,7 +216,7 @@ impl Expiry {
         let named = orphans::named(&holdings);
         for state in std::mem::take(&mut holdings.loose_states) {
             match state.value.fate {
-                Fate::Deleting(_) => self.finish_deletion(run, state).await?,
+                Fate::Deleting(_) => self.finish_deletion(run, state, None).await?,
                 Fate::Tombstoned(_) => {
                     self.grant_wish_without_manifest(run, state, &holdings.loose_lines)
                         .await?;
@@ -251,7 +252,8 @@ impl Expiry {
                     value: holding.state,
                     version,
                 };
-                self.finish_deletion(run, begun).await?;
+                let manifest = Some(&holding.manifest);
+                self.finish_deletion(run, begun, manifest).await?;
             }
         }
         let candidates: Vec<Candidate> = holdings.backups.iter().map(Holding::candidate).collect();

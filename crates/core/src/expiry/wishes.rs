@@ -130,7 +130,7 @@ impl Expiry {
         };
         let states = &self.installation.repositories.retention;
         match states.put(begun, Some(&state.version)).await {
-            Ok(begun) => self.finish_deletion(run, begun).await,
+            Ok(begun) => self.finish_deletion(run, begun, None).await,
             Err(error) if is_lost_race(&error) => Ok(()),
             Err(error) => Err(error.into()),
         }

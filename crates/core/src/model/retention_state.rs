@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! Kept ─► Tombstoned(deletes_after) ─► Deleting ─► Deleted
-//!   ▲            │ pin, hold, undelete, or a plan that keeps it again
-//!   └────────────┘
+//!   ▲            │        ▲               │ the store refuses
+//!   │            │        └───────────────┘
+//!   └────────────┘ pin, hold, undelete, or a plan that keeps it again
 //! ```
 //!
 //! Each change is one compare-and-swap of one row, so a pin or a lease and a deletion cannot both
@@ -308,6 +309,15 @@ impl RetentionState {
         self.restores.clear();
         self.fate = Fate::Deleting(deletion);
         Ok(self)
+    }
+
+    /// The store refuses the deletion that was begun: it stays announced until another time.
+    #[must_use]
+    pub fn postpone_deletion(mut self, tombstone: Tombstone) -> Self {
+        if let Fate::Deleting(_) = self.fate {
+            self.fate = Fate::Tombstoned(tombstone);
+        }
+        self
     }
 
     /// The deletion is done.

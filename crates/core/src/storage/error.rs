@@ -23,6 +23,8 @@ pub enum StorageErrorKind {
     Throttled,
     /// The credentials were refused (401, 403).
     Denied,
+    /// A rule of the store itself protects the blob: an immutability policy or a legal hold (409).
+    Protected,
     /// The store has no room left.
     Full,
     /// What was read is not what was written.

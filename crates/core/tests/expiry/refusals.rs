@@ -203,3 +203,59 @@ async fn a_service_that_is_refused_everywhere_is_told_so_and_runs_again() {
     let refused = world.expiry().run().await.unwrap_err();
     assert!(matches!(refused, Error::Unavailable { .. }), "{refused:?}");
 }
+
+#[tokio::test]
+async fn what_the_store_protects_stays_announced_for_another_day_and_hinders_nothing_else() {
+    for protected in [DEFAULT, "elsewhere"] {
+        let (world, switch) = refusing_world().await;
+        world.register("db-2").await;
+        let kept = backups(&world, "db-1", "elsewhere").await;
+        backups(&world, "db-2", "third").await;
+        set(&switch, Some(Refusal::Deletions(protected)));
+        let report = world.run().await;
+        let deleted = if protected == DEFAULT { 0 } else { 2 };
+        assert_eq!(report.deleted, deleted, "{protected}");
+        assert_eq!(report.kept, 14, "the rest of the work is done");
+        for manifest in &kept[7..] {
+            assert!(world.is_restorable(manifest).await, "{protected}");
+            let states = &world.installation.repositories.retention;
+            let state = states
+                .get(&manifest.database_id, &id(manifest))
+                .await
+                .unwrap()
+                .unwrap()
+                .value;
+            let Fate::Tombstoned(tombstone) = &state.fate else {
+                panic!("{state:?}");
+            };
+            let wait = tombstone.deletes_after.duration_since(tombstone.set_at);
+            assert!(wait >= days(1), "{tombstone:?}");
+            assert!(
+                tombstone.sentence.contains("the store protects it"),
+                "{tombstone:?}"
+            );
+            let marks = world.line(manifest).await.marks;
+            assert!(
+                format!("{marks:?}").contains("the store protects it"),
+                "{marks:?}"
+            );
+        }
+        world.pass_days(1);
+        let report = world.run().await;
+        assert_eq!(report.deleted, 0, "{report:?}");
+        let sentence = world.line(&kept[8]).await.marks;
+        assert_eq!(
+            format!("{sentence:?}")
+                .matches("the store protects it")
+                .count(),
+            1
+        );
+        set(&switch, None);
+        world.clock.advance(days(2));
+        world.run().await;
+        for manifest in &kept[7..] {
+            assert!(!world.has_manifest(manifest).await);
+            assert!(!world.has_data(manifest).await);
+        }
+    }
+}

@@ -88,6 +88,7 @@ impl Refusal {
             401 | 403 => StorageErrorKind::Denied,
             404 => StorageErrorKind::NotFound,
             409 if code.ends_with("AlreadyExists") => StorageErrorKind::AlreadyExists,
+            409 if code.starts_with("BlobImmutable") => StorageErrorKind::Protected,
             412 => StorageErrorKind::PreconditionFailed,
             429 => StorageErrorKind::Throttled,
             503 if code == "ServerBusy" => StorageErrorKind::Throttled,

@@ -57,6 +57,7 @@ async fn permanent_failures_are_not_tried_again() {
         StorageErrorKind::PreconditionFailed,
         StorageErrorKind::Invalid,
         StorageErrorKind::Denied,
+        StorageErrorKind::Protected,
         StorageErrorKind::Full,
         StorageErrorKind::Corrupt,
         StorageErrorKind::Internal,

@@ -39,7 +39,7 @@ fn statuses_and_codes_become_kinds() {
         (409, "BlobAlreadyExists", Kind::AlreadyExists),
         (409, "ContainerBeingDeleted", Kind::Unavailable),
         (409, "TableBeingDeleted", Kind::Unavailable),
-        (409, "BlobImmutableDueToPolicy", Kind::Invalid),
+        (409, "BlobImmutableDueToPolicy", Kind::Protected),
         (412, "ConditionNotMet", Kind::PreconditionFailed),
         (412, "UpdateConditionNotSatisfied", Kind::PreconditionFailed),
         (401, "", Kind::Denied),
