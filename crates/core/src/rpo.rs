@@ -1,13 +1,15 @@
 //! Recovery point objective: how old the newest good backup of a database may be, and how it
 //! stands. Pure, from a small row and the policy, so it holds also while the scheduler is dead.
 
+mod promise;
 mod rules;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use promise::Promise;
 pub use rules::Rules;
 
-use crate::model::{BackupPolicy, Database, DatabaseState, HourlyInterval, Tier, TierSchedule};
+use crate::model::{Database, DatabaseState};
 
 /// How a database stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,17 +64,18 @@ struct Objective {
     is_set: bool,
 }
 
-/// How `database` stands at `now`. A database without a backup is as old as its registration.
+/// How `database` stands at `now`, with what its policy promises; `None` when that cannot be told.
+/// A database without a backup is as old as its registration.
 pub fn rpo(
     database: &Database,
-    policy: Option<&BackupPolicy>,
+    promise: Option<Promise>,
     state: Option<&DatabaseState>,
     now: Timestamp,
 ) -> Rpo {
     let recovery_point = state
         .and_then(|state| state.recovery_point.as_ref())
         .map(|point| point.at);
-    let Some(objective) = objective(database, policy) else {
+    let Some(objective) = objective(database, promise) else {
         return Rpo {
             state: RpoState::Unknown,
             objective: None,
@@ -80,7 +83,7 @@ pub fn rpo(
             recovery_point,
             at_risk_from: None,
             breached_from: None,
-            reason: no_objective(database, policy).to_owned(),
+            reason: no_objective(database, promise).to_owned(),
         };
     };
     let since = recovery_point.unwrap_or(database.created_at);
@@ -105,9 +108,9 @@ pub fn rpo(
     }
 }
 
-/// The objective that was set, of which the last fifth is slack; else the interval of the
-/// policy's shortest tier, plus a quarter of it and at least half an hour, half of which is slack.
-fn objective(database: &Database, policy: Option<&BackupPolicy>) -> Option<Objective> {
+/// The objective that was set, of which the last fifth is slack; else the longest time between two
+/// slots of the policy, plus a quarter of it and at least half an hour, half of which is slack.
+fn objective(database: &Database, promise: Option<Promise>) -> Option<Objective> {
     if let Some(minutes) = database.rpo_minutes {
         let age = SignedDuration::from_mins(i64::from(minutes.get()));
         return Some(Objective {
@@ -119,11 +122,7 @@ fn objective(database: &Database, policy: Option<&BackupPolicy>) -> Option<Objec
     if !database.enabled {
         return None;
     }
-    let interval = policy?
-        .rules
-        .iter()
-        .map(|rule| interval(&rule.schedule))
-        .min()?;
+    let interval = promise?.longest_gap()?;
     let margin = (interval / 4).max(SignedDuration::from_mins(30));
     Some(Objective {
         age: interval + margin,
@@ -132,27 +131,8 @@ fn objective(database: &Database, policy: Option<&BackupPolicy>) -> Option<Objec
     })
 }
 
-/// The longest time between two slots of a tier.
-fn interval(schedule: &TierSchedule) -> SignedDuration {
-    let days = |days: i64| SignedDuration::from_hours(24 * days);
-    match schedule.tier() {
-        Tier::Hourly => match schedule {
-            TierSchedule::Hourly { every } => hours(*every),
-            _ => SignedDuration::from_hours(1),
-        },
-        Tier::Daily => days(1),
-        Tier::Weekly => days(7),
-        Tier::Monthly => days(31),
-        Tier::Yearly => days(366),
-    }
-}
-
-fn hours(every: HourlyInterval) -> SignedDuration {
-    SignedDuration::from_hours(i64::from(every.get()))
-}
-
-fn no_objective(database: &Database, policy: Option<&BackupPolicy>) -> &'static str {
-    match (database.enabled, policy) {
+fn no_objective(database: &Database, promise: Option<Promise>) -> &'static str {
+    match (database.enabled, promise) {
         (false, _) => "the scheduler does not back this database up, and no objective is set",
         (true, None) => {
             "its policy cannot be found or read; look for damaged rows in the health report, or \

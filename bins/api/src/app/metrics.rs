@@ -130,7 +130,7 @@ impl Application {
         let figures = |row: &Versioned<Database>| {
             let database = &row.value;
             let state = states.get(&database.id).copied();
-            let standing = rpo(database, rules.policy_of(database), state, now);
+            let standing = rpo(database, rules.promise_of(database), state, now);
             let tally = tallies.get(&database.id);
             DatabaseFigures {
                 database: database.clone(),

@@ -16,7 +16,7 @@ impl Application {
         let rules = self.rules().await?;
         Ok(rpo(
             database,
-            rules.policy_of(database),
+            rules.promise_of(database),
             state.as_ref().map(|state| &state.value),
             self.installation.clock.now(),
         ))
@@ -32,7 +32,7 @@ impl Application {
         let rpos = views.iter().map(|view| {
             let database = &view.database.value;
             let state = states.get(&database.id).copied();
-            rpo(database, rules.policy_of(database), state, now)
+            rpo(database, rules.promise_of(database), state, now)
         });
         Ok(rpos.collect())
     }

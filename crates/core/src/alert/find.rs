@@ -142,7 +142,7 @@ impl Look<'_> {
         trouble: Option<Trouble>,
         rules: &Rules,
     ) {
-        let rpo = rpo(database, rules.policy_of(database), state, self.now);
+        let rpo = rpo(database, rules.promise_of(database), state, self.now);
         let Some(mut trouble) = trouble else {
             return self.add(of_database(database, &Streak::default(), &rpo));
         };

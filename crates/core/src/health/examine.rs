@@ -125,7 +125,7 @@ impl Look<'_> {
             counts.total += 1;
             counts.enabled += u64::from(database.enabled);
             counts.failing += u64::from(state.is_some_and(|state| state.failures > 0));
-            let found = rpo(database, rules.policy_of(database), state, self.now);
+            let found = rpo(database, rules.promise_of(database), state, self.now);
             counts.count(found.state);
             let concerns = match found.state {
                 RpoState::Breached => &mut self.breached,

@@ -1,7 +1,8 @@
-//! Which policy a database follows, with engines and policies at hand.
+//! What is promised to databases by their policies, with engines and policies at hand.
 
 use std::collections::{HashMap, HashSet};
 
+use super::Promise;
 use crate::model::{BackupPolicy, Database, Engine, EngineId, PolicyId, PolicySource};
 use crate::repository::{Listing, Versioned};
 use crate::schedule::DEFAULT_POLICY;
@@ -11,7 +12,7 @@ use crate::schedule::DEFAULT_POLICY;
 #[derive(Debug, Clone)]
 pub struct Rules {
     engines: HashMap<EngineId, Engine>,
-    policies: HashMap<String, BackupPolicy>,
+    promises: HashMap<String, Promise>,
     unreadable_engines: HashSet<String>,
     unreadable_policies: HashSet<String>,
 }
@@ -25,18 +26,19 @@ impl Rules {
         let unreadable_engines = engines.damaged.iter().map(|row| row.key.row.clone());
         let unreadable_policies = policies.damaged.iter().map(|row| row.key.row.clone());
         let engines = engines.items.iter().map(|row| row.value.clone());
-        let policies = policies.items.iter().map(|row| row.value.clone());
+        let policies = policies.items.iter().map(|row| &row.value);
+        let promises = policies.map(|policy| (policy.id.to_string(), Promise::of(policy)));
         Self {
             engines: engines.map(|row| (row.id.clone(), row)).collect(),
-            policies: policies.map(|row| (row.id.to_string(), row)).collect(),
+            promises: promises.collect(),
             unreadable_engines: unreadable_engines.collect(),
             unreadable_policies: unreadable_policies.collect(),
         }
     }
 
-    /// The policy that the scheduler follows for a database: the default one in place of one that
-    /// is gone, and none in place of one that cannot be read.
-    pub fn policy_of(&self, database: &Database) -> Option<&BackupPolicy> {
+    /// What the policy promises that the scheduler follows for a database: the default one in place
+    /// of one that is gone, and none in place of one that cannot be read.
+    pub fn promise_of(&self, database: &Database) -> Option<Promise> {
         let is_inherited = matches!(database.policy, PolicySource::Engine);
         if is_inherited
             && self
@@ -52,7 +54,7 @@ impl Rules {
             return None;
         }
         // An unreadable default is not among them.
-        let found = self.policies.get(wanted);
-        found.or_else(|| self.policies.get(DEFAULT_POLICY))
+        let found = self.promises.get(wanted);
+        found.or_else(|| self.promises.get(DEFAULT_POLICY)).copied()
     }
 }

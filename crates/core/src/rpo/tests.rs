@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::{
-    Compression, CredentialSource, DatabaseId, PolicySource, RecoveryPoint, RpoMinutes,
+    BackupPolicy, Blackout, Compression, CredentialSource, DatabaseId, PolicySource, PolicyZone,
+    RecoveryPoint, RpoMinutes, Tier, TierRule, TierSchedule, Timing,
 };
 use crate::schedule::system_policies;
 
@@ -62,7 +63,12 @@ fn the_shortest_tier_gives_the_objective_and_slack_for_a_slow_or_repeated_backup
         (&daily, "2026-03-02T13:00:00Z", RpoState::AtRisk),
         (&daily, "2026-03-02T16:00:00Z", RpoState::Breached),
     ] {
-        let found = rpo(&database(true, None), Some(policy), Some(&state), at(now));
+        let found = rpo(
+            &database(true, None),
+            Some(Promise::of(policy)),
+            Some(&state),
+            at(now),
+        );
         assert_eq!(found.state, expected, "{now}: {found:?}");
         assert!(!found.is_set);
     }
@@ -85,7 +91,14 @@ fn an_objective_that_was_set_counts_also_for_a_database_that_nothing_schedules()
 #[test]
 fn a_database_that_was_never_backed_up_is_as_old_as_its_registration() {
     let (hourly, _) = policies();
-    let look = |now| rpo(&database(true, None), Some(&hourly), None, at(now));
+    let look = |now| {
+        rpo(
+            &database(true, None),
+            Some(Promise::of(&hourly)),
+            None,
+            at(now),
+        )
+    };
     assert_eq!(look("2026-03-01T00:10:00Z").state, RpoState::Met);
     let late = look("2026-03-01T02:00:00Z");
     assert_eq!(late.state, RpoState::Breached);
@@ -100,11 +113,16 @@ fn a_database_that_was_never_backed_up_is_as_old_as_its_registration() {
 fn nothing_scheduled_and_nothing_set_is_unknown_and_says_why() {
     let (hourly, _) = policies();
     let now = at("2026-03-05T00:00:00Z");
-    let disabled = rpo(&database(false, None), Some(&hourly), None, now);
+    let disabled = rpo(
+        &database(false, None),
+        Some(Promise::of(&hourly)),
+        None,
+        now,
+    );
     let without = rpo(&database(true, None), None, None, now);
     let mut empty = hourly;
     empty.rules.clear();
-    let empty = rpo(&database(true, None), Some(&empty), None, now);
+    let empty = rpo(&database(true, None), Some(Promise::of(&empty)), None, now);
     for (found, word) in [
         (disabled, "does not back"),
         (without, "cannot be found"),
@@ -121,7 +139,12 @@ fn a_breach_tells_of_the_failures_behind_it_and_not_what_the_server_said() {
     let mut state = backed_up("2026-03-01T10:00:00Z");
     state.fail(at("2026-03-01T11:00:00Z"), "nothing listens there");
     let now = at("2026-03-01T12:00:00Z");
-    let found = rpo(&database(true, None), Some(&hourly), Some(&state), now);
+    let found = rpo(
+        &database(true, None),
+        Some(Promise::of(&hourly)),
+        Some(&state),
+        now,
+    );
     assert!(
         found
             .reason
@@ -129,4 +152,73 @@ fn a_breach_tells_of_the_failures_behind_it_and_not_what_the_server_said() {
         "{}",
         found.reason
     );
+}
+
+fn with_cron(tier: Tier, expression: &str) -> BackupPolicy {
+    let (_, mut policy) = policies();
+    let keep = policy.rules[0].keep;
+    let expression = expression.parse().unwrap();
+    let schedule = TierSchedule::Cron { tier, expression };
+    policy.rules = vec![TierRule { schedule, keep }];
+    policy
+}
+
+fn gap_in_hours(policy: &BackupPolicy) -> i64 {
+    Promise::of(policy).longest_gap().unwrap().as_hours()
+}
+
+#[test]
+fn the_longest_time_between_two_slots_counts_and_not_the_name_of_the_tier() {
+    for (tier, expression, hours) in [
+        (Tier::Weekly, "0 2 * * 1,4", 4 * 24),
+        (Tier::Hourly, "0 6,18 * * *", 12),
+        (Tier::Hourly, "*/30 * * * *", 0),
+        (Tier::Daily, "0 2 * * 1-5", 3 * 24),
+        (Tier::Daily, "0 2 * 1-6 *", 185 * 24),
+        (Tier::Yearly, "0 2 29 2 *", 1461 * 24),
+    ] {
+        let policy = with_cron(tier, expression);
+        assert_eq!(gap_in_hours(&policy), hours, "{expression}");
+    }
+    // Two tiers together are closer than either.
+    let mut both = with_cron(Tier::Daily, "0 2 * * 1-5");
+    both.rules
+        .extend(with_cron(Tier::Weekly, "0 2 * * 7").rules);
+    assert_eq!(gap_in_hours(&both), 2 * 24);
+}
+
+#[test]
+fn blackouts_are_part_of_the_promise_and_changes_of_the_clock_are_not() {
+    let (mut hourly, _) = policies();
+    let night = Blackout::new(
+        Vec::new(),
+        "22:00".parse().unwrap(),
+        "06:00".parse().unwrap(),
+    );
+    let zone: PolicyZone = "Europe/Berlin".parse().unwrap();
+    hourly
+        .rules
+        .retain(|rule| rule.schedule.tier() == Tier::Hourly);
+    hourly.timing = Timing::in_zone(zone.clone());
+    assert_eq!(gap_in_hours(&hourly), 1);
+    hourly.timing = Timing::in_zone(zone).with_blackouts(vec![night]).unwrap();
+    // From 21:00 to 6:00.
+    assert_eq!(gap_in_hours(&hourly), 9);
+}
+
+#[test]
+fn a_cron_expression_gives_the_objective() {
+    let twice_a_week = with_cron(Tier::Weekly, "0 2 * * 1,4");
+    let monday = backed_up("2026-03-02T02:00:00Z");
+    let state_at = |now: &str| {
+        let promise = Some(Promise::of(&twice_a_week));
+        rpo(&database(true, None), promise, Some(&monday), at(now)).state
+    };
+    assert_eq!(state_at("2026-03-06T01:59:59Z"), RpoState::Met);
+    assert_eq!(state_at("2026-03-07T02:00:00Z"), RpoState::Breached);
+    let twice_a_day = Some(Promise::of(&with_cron(Tier::Hourly, "0 6,18 * * *")));
+    let state = backed_up("2026-03-02T06:00:00Z");
+    let noon = at("2026-03-02T12:00:00Z");
+    let found = rpo(&database(true, None), twice_a_day, Some(&state), noon);
+    assert_eq!(found.state, RpoState::Met);
 }
