@@ -330,8 +330,10 @@ fn blob_name(name: &str) -> Result<BlobName, Failure> {
     BlobName::new(name).map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))
 }
 
-/// A job whose workers keep dying must not go on for ever.
-pub(crate) fn refuse_endless(job: &Job, rule: RetryRule) -> Result<(), Failure> {
+/// A job whose workers keep dying must not go on for ever, and one that may make fewer attempts than
+/// the setting allows must not make more by dying.
+pub(crate) fn refuse_endless(job: &Job, setting: RetryRule) -> Result<(), Failure> {
+    let rule = job.work.retry_rule(setting);
     if job.attempts < rule.attempts {
         return Ok(());
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use dilux_core::dispatch::Doorbell;
 use dilux_core::model::{
-    AttemptEnd, BackupStatus, DeadLetterReason, JobId, JobState, Trigger, WorkerId,
+    AttemptEnd, BackupStatus, BackupWork, DeadLetterReason, JobId, JobState, Trigger, Work,
+    WorkerId,
 };
 use dilux_core::storage::{Condition, Entity, EntityKey, SendOptions, TableName, TableOperation};
 use dilux_core::transfer::FailureKind;
@@ -109,6 +110,29 @@ async fn a_job_that_kills_its_worker_each_time_ends_failed_and_among_the_dead_le
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].value.reason, DeadLetterReason::ExhaustedJob);
     assert_eq!(letters[0].value.job_id, Some(job.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_may_make_one_attempt_is_lost_once_only() {
+    let server = PlayedServer::new(true);
+    let world = World::new(server.clone(), None, &[]).await;
+    world.register("shop").await;
+    let work = Work::Backup(BackupWork {
+        attempts: Some(1),
+        ..BackupWork::default()
+    });
+    let job = world.job("shop", "slot", Trigger::Scheduler, work);
+    world.dispatch(&job).await;
+    die_on(&world, &job.id).await;
+    let processor = world.start();
+    let ended = world.ended(&job.id).await;
+    processor.stop().await;
+    let JobState::Failed { failure, .. } = &ended.state else {
+        panic!("{:?}", ended.state);
+    };
+    assert_eq!(failure.kind, FailureKind::WorkerLost);
+    assert!(failure.message.contains("died in 1 of them"), "{failure}");
+    assert_eq!(server.started(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
