@@ -11,7 +11,12 @@ use crate::problem::{Answer, Problem};
 
 /// The header value of a version.
 pub(crate) fn text(version: &Version) -> String {
-    let hash = Sha256::digest(version.as_str().as_bytes());
+    of(version.as_str().as_bytes())
+}
+
+/// The header value of what these bytes say.
+pub(crate) fn of(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
     format!("\"{}\"", data_encoding::HEXLOWER.encode(&hash[..12]))
 }
 

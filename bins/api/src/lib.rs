@@ -22,6 +22,7 @@ mod server;
 mod session_cookie;
 mod token;
 mod traffic;
+mod web;
 mod wire;
 
 pub use context::Context;

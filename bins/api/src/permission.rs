@@ -6,7 +6,7 @@ use dilux_core::model::{Grant, Grants, Role};
 /// A group of operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permission {
-    /// Liveness probe and signing in: everybody, known or not.
+    /// Liveness probe, signing in and the files of the dashboard: everybody, known or not.
     Public,
     /// One's own profile, preferences and session.
     OwnAccount,

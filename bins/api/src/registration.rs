@@ -18,6 +18,7 @@ use crate::caller::Caller;
 use crate::limits::Limits;
 use crate::permission::Permission;
 use crate::problem::Answer;
+use crate::web::File;
 
 /// Key of an operation's permission in the API's description.
 const PERMISSION: &str = "x-permission";
@@ -68,6 +69,14 @@ impl Routes {
         }
         let methods = methods.route_layer(middleware::from_fn(admit_costly));
         self.route(permission, (schemas, paths, methods))
+    }
+
+    /// Adds a file of the dashboard: public, and no operation, so that it stands in no description.
+    /// Nothing that reads or changes anything can be served so.
+    #[must_use]
+    pub(crate) fn file(mut self, file: &'static File) -> Self {
+        self.open = self.open.route(file.path, file.serve());
+        self
     }
 
     /// These and those.

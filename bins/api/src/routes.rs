@@ -27,6 +27,7 @@ mod schedules;
 mod settings;
 mod tokens;
 mod users;
+mod web;
 
 use crate::registration::Routes;
 
@@ -57,4 +58,5 @@ pub(crate) fn all() -> Routes {
         .merge(dashboard::routes())
         .merge(alerts::routes())
         .merge(events::routes())
+        .merge(web::routes())
 }

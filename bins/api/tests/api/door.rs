@@ -111,7 +111,16 @@ async fn every_operation_is_served_and_never_fails_on_an_id_that_is_not_there() 
 async fn what_no_route_serves_is_hidden_behind_the_door() {
     let world = World::new().await;
     let local = [("host", "127.0.0.1:7071")];
-    for path in ["/", "/api", "/api/nothing", "/api/engines/a/b/c"] {
+    for path in [
+        "/index.html",
+        "/assets",
+        "/assets/",
+        "/assets/nothing.js",
+        "/assets/../Cargo.toml",
+        "/api",
+        "/api/nothing",
+        "/api/engines/a/b/c",
+    ] {
         assert_eq!(
             knock(&world, &Method::GET, path, &local).await.status,
             401,

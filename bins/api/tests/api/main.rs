@@ -62,6 +62,7 @@ mod tls_modes;
 mod tokens;
 mod versions;
 mod viewers;
+mod web;
 mod who_may;
 mod wire;
 mod world;

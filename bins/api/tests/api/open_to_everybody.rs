@@ -52,7 +52,9 @@ async fn nobody_is_anybody_else_whatever_they_show() {
 async fn every_answer_and_the_list_of_ways_to_sign_in_warn_of_it() {
     let world = open().await;
     for (path, headers) in [
-        ("/api/health", &[][..]),
+        ("/", &[][..]),
+        ("/assets/main.js", &[]),
+        ("/api/health", &[]),
         ("/api/auth/methods", &[]),
         ("/api/engines", &[]),
         ("/api/nothing", &[]),
