@@ -1,6 +1,7 @@
 //! The harness of the journeys: services as processes, stores to run them on, and the API as a
 //! user calls it.
 
+mod browser;
 mod client;
 mod disk;
 mod events;
@@ -13,6 +14,7 @@ mod store;
 mod tables;
 mod watch;
 
+pub use browser::Browser;
 pub use client::{Client, text};
 pub use disk::SmallDisk;
 pub use events::{LiveEvent, LiveEvents};

@@ -80,6 +80,11 @@ impl Home {
         })
     }
 
+    /// Where the API is, for browsers.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// Sets a variable for services started from now on.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.variables.insert(name.to_owned(), value.into());
