@@ -98,5 +98,12 @@ async function begin(notice) {
   }
 }
 
+// What somebody is told who comes back from the identity provider without a session.
+function noticeOfPage() {
+  const notice = document.querySelector("meta[name=dilux-notice]")?.content;
+  if (notice) history.replaceState(null, "", "/");
+  return notice;
+}
+
 watchWarning(showWarning);
-begin();
+begin(noticeOfPage());

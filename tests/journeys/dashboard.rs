@@ -286,6 +286,21 @@ async fn the_first_admin_is_made_in_the_browser() {
 }
 
 #[tokio::test]
+async fn who_comes_back_from_elsewhere_without_a_session_is_told_why() {
+    let home = Home::new(StoreKind::Embedded).unwrap();
+    let (_api, _client) = home.start_api().await.unwrap();
+    let browser = Browser::start().await.unwrap();
+    let callback = format!("{}/api/auth/oidc/callback?code=x&state=y", home.url());
+    browser.open(&callback).await.unwrap();
+    browser.until("h1", "Sign in").await.unwrap();
+    let notice = "main [role=status]";
+    browser.until(notice, "Way to sign in").await.unwrap();
+    let address = browser.run("return location.href", "").await.unwrap();
+    assert_eq!(address, json!(format!("{}/", home.url())));
+    complains_of_no_policy(&browser).await;
+}
+
+#[tokio::test]
 async fn whoever_tries_too_often_is_told_when_to_try_again() {
     let home = Home::new(StoreKind::Embedded).unwrap();
     let (_api, client) = home.start_api().await.unwrap();

@@ -148,6 +148,20 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
+    /// What a person is to be told.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The same failure in another form than JSON.
+    pub(crate) fn shown_as(&self, page: impl IntoResponse) -> Response {
+        let mut response = (self.0.status, page).into_response();
+        for (name, value) in &self.0.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+
     /// The answer, naming the request.
     pub(crate) fn render(&self, request_id: Option<&str>) -> Response {
         let parts = &self.0;

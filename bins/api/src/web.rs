@@ -9,7 +9,7 @@ use axum::routing::{self, MethodRouter};
 
 use crate::app::App;
 use crate::etag;
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 
 /// What a page may do: run and show what comes from here, call this API, and nothing else. Text never
 /// becomes markup (`trusted-types`), and a form that no script takes sends nothing anywhere.
@@ -41,12 +41,18 @@ macro_rules! asset {
     };
 }
 
+/// The page itself.
+const INDEX: &str = include_str!("../../../web/index.html");
+
+/// Where the page takes something that it is to tell.
+const NOTICE: &str = "<!-- notice -->";
+
 /// All of them.
 pub(crate) const FILES: &[File] = &[
     File {
         path: "/",
         content_type: HTML,
-        bytes: include_bytes!("../../../web/index.html"),
+        bytes: INDEX.as_bytes(),
     },
     asset!("style.css", STYLE),
     asset!("parts.css", STYLE),
@@ -96,6 +102,38 @@ impl File {
     }
 }
 
+/// A failure as a page, for somebody whose browser was sent here; `None` for programs.
+pub(crate) fn explain(problem: &Problem, headers: &HeaderMap) -> Option<Response> {
+    let accepted = headers.get(header::ACCEPT)?.to_str().ok()?;
+    if !accepted.contains("text/html") {
+        return None;
+    }
+    let text = escaped(problem.detail());
+    let notice = format!("<meta name=\"dilux-notice\" content=\"{text}\">");
+    let page = INDEX.replace(NOTICE, &notice);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(HTML)),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(POLICY),
+        ),
+    ];
+    Some(problem.shown_as((headers, page)))
+}
+
+/// A text that stays one inside of quotes.
+fn escaped(text: &str) -> String {
+    let escape = |character| match character {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        other => String::from(other),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Whether the browser says that it has the content of this tag.
 fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter();
@@ -104,4 +142,17 @@ fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
         .flat_map(|list| list.split(','))
         .map(str::trim)
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_stays_inside_of_its_quotes() {
+        let text = r#""><script>alert('&')</script>"#;
+        let shown = "&quot;&gt;&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;";
+        assert_eq!(escaped(text), shown);
+        assert_eq!(INDEX.matches(NOTICE).count(), 1, "there is a place for it");
+    }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use dilux_core::Error;
 use utoipa_axum::routes;
 
@@ -13,9 +13,10 @@ use crate::app::App;
 use crate::envelope::OPEN_WARNING;
 use crate::input::Query;
 use crate::permission::Permission;
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 use crate::registration::Routes;
 use crate::session_cookie::{attempt_in, give, give_attempt, take_back_attempt};
+use crate::web::explain;
 use crate::wire::provider::{ProviderCallback, ProviderStart, SignInMethods};
 
 pub(super) fn routes() -> Routes {
@@ -51,7 +52,8 @@ async fn begin(
     redirect(url.as_str(), vec![give_attempt(&attempt)])
 }
 
-/// Where the identity provider sends the browser back to. The session comes as a cookie.
+/// Where the identity provider sends the browser back to. The session comes as a cookie; a failure as a
+/// page where the browser takes one.
 #[utoipa::path(
     get, path = "/api/auth/oidc/callback", tag = "access", params(ProviderCallback),
     responses((status = 303, description = "To the page that was asked for at the beginning"))
@@ -61,12 +63,17 @@ async fn finish(
     addressing: Addressing,
     headers: HeaderMap,
     Query(callback): Query<ProviderCallback>,
-) -> Answer<impl IntoResponse> {
+) -> Answer<Response> {
     let attempt = attempt_in(&headers);
     let address = addressing.client();
     let ended = app.finish_provider_sign_in(callback.into(), attempt, address);
-    let (session, path) = ended.await?;
-    redirect(path.as_str(), vec![give(&session), take_back_attempt()])
+    match ended.await.map_err(Problem::from) {
+        Ok((session, path)) => {
+            let cookies = vec![give(&session), take_back_attempt()];
+            Ok(redirect(path.as_str(), cookies)?.into_response())
+        }
+        Err(problem) => explain(&problem, &headers).ok_or(problem),
+    }
 }
 
 fn redirect(to: &str, cookies: Vec<(HeaderName, String)>) -> Answer<impl IntoResponse + use<>> {

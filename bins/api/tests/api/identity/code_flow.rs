@@ -309,6 +309,34 @@ async fn somebody_unknown_or_disabled_gets_no_session_from_the_provider() {
 }
 
 #[tokio::test]
+async fn whose_browser_comes_back_for_nothing_is_told_so_on_a_page() {
+    let issuer = Issuer::start().await;
+    let world = issuer.tenant_world().await;
+    let browser = Browser::begin(&world, START).await;
+    let claims = claims(&issuer, &browser);
+    hand_out(
+        &issuer,
+        &browser,
+        issuer.key.token(&issuer.header(), &claims),
+    );
+    let path = format!("{CALLBACK}?code=the-code&state={}", browser.asked["state"]);
+    let accept = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let headers = [("cookie", browser.cookie.as_str()), accept];
+    let answer = world.call_bare(Method::GET, &path, &headers, None).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let policy = answer.header("content-security-policy");
+    assert!(policy.contains("script-src 'self';"), "{policy}");
+    assert!(cookies(&answer).is_empty());
+    let page = String::from_utf8(answer.bytes).unwrap();
+    let notice = "<meta name=\"dilux-notice\" content=\"";
+    let (_, notice) = page.split_once(notice).unwrap();
+    let (notice, _) = notice.split_once("\">").unwrap();
+    assert!(notice.contains("a request was noted"), "{notice}");
+}
+
+#[tokio::test]
 async fn the_secret_of_the_app_goes_to_the_provider_and_nowhere_else() {
     let issuer = Issuer::start().await;
     let file = tempfile::NamedTempFile::new().unwrap();
