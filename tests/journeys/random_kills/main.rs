@@ -9,6 +9,7 @@ mod planned;
 use std::time::{Duration, Instant};
 
 use dilux_core::clock::{Clock as _, SystemClock};
+use dilux_core::installation::Installation;
 use dilux_core::model::JobState;
 use dilux_journeys::{Client, Holdings, Home, Sample, Service, StoreKind};
 use planned::{PATIENCE, Planned};
@@ -66,6 +67,34 @@ async fn at_rest(client: &Client, jobs: &[String]) {
     }
 }
 
+/// Waits until every slot came by and no job is under way.
+async fn all_at_rest(installation: &Installation, planned: &[Planned]) {
+    let last_slot = planned.iter().map(|planned| planned.slot).max().unwrap();
+    let jobs = &installation.repositories.jobs;
+    loop {
+        let now = SystemClock.now();
+        let active = jobs.active(now).await.unwrap();
+        if now > last_slot && active.is_empty() {
+            break;
+        }
+        assert!(now < last_slot + PATIENCE, "stuck: {active:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Fails unless the newest backup of the sample restores.
+async fn restores(client: &Client, holdings: &Holdings) {
+    let manifests = holdings.manifests.values();
+    let newest = manifests
+        .filter(|found| found.database_name.as_str() == "shop")
+        .max_by_key(|found| found.committed_at)
+        .unwrap();
+    let restore = client.restore(newest.job_id.as_str(), "shop_after_the_kills");
+    let restored = client.completed(&restore.await.unwrap()).await.unwrap();
+    let comparison = &restored["restore"]["comparison"];
+    assert_eq!(comparison["equal"], json!(true), "{restored}");
+}
+
 #[tokio::test]
 async fn random_kills_lose_double_and_falsify_nothing() {
     let kills = switch("DILUX_PROVE_KILLS").unwrap_or(USUAL_KILLS);
@@ -106,17 +135,7 @@ async fn random_kills_lose_double_and_falsify_nothing() {
     asked.dedup();
     at_rest(&client, &asked).await;
     let installation = home.look_inside().unwrap();
-    let last_slot = planned.iter().map(|planned| planned.slot).max().unwrap();
-    let jobs = &installation.repositories.jobs;
-    loop {
-        let now = SystemClock.now();
-        let active = jobs.active(now).await.unwrap();
-        if now > last_slot && active.is_empty() {
-            break;
-        }
-        assert!(now < last_slot + PATIENCE, "stuck: {active:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    all_at_rest(&installation, &planned).await;
 
     let holdings = Holdings::read(&installation).await.unwrap();
     let mut violations = holdings.violations(&installation).await.unwrap();
@@ -131,17 +150,7 @@ async fn random_kills_lose_double_and_falsify_nothing() {
         );
     }
     assert!(holdings.manifests.len() > 1, "backups were made");
-    let newest = holdings
-        .manifests
-        .values()
-        .max_by_key(|found| found.committed_at);
-    let restore = client.restore(newest.unwrap().job_id.as_str(), "shop_after_the_kills");
-    let restored = client.completed(&restore.await.unwrap()).await.unwrap();
-    assert_eq!(
-        restored["restore"]["comparison"]["equal"],
-        json!(true),
-        "{restored}"
-    );
+    restores(&client, &holdings).await;
     println!(
         "cases={kills} failures=0 jobs={} databases={} orphans={}",
         holdings.jobs.len(),
