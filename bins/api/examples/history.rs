@@ -334,6 +334,7 @@ fn audit(database: &Database, line: &Line) -> Result<AuditEntry> {
         status,
         error_message: is_failed.then(|| "the server did not answer".to_owned()),
         ip_address: None,
+        intent_id: None,
     })
 }
 

@@ -196,6 +196,7 @@ impl Processor {
             },
             error_message: failure.map(|failure| failure.message.clone()),
             ip_address: None,
+            intent_id: None,
         };
         if let Err(error) = self.installation.repositories.audit.append(&entry).await {
             tracing::error!(%error, "audit entry is missing");

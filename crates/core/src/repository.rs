@@ -113,8 +113,10 @@ pub struct Repositories {
     pub jobs: JobRepository,
     /// Backup history.
     pub backups: BackupRepository,
-    /// Audit log.
+    /// Audit log: what was done.
     pub audit: AuditRepository,
+    /// What was about to be done, noted before it was.
+    pub intents: AuditRepository,
     /// Settings.
     pub settings: SettingsRepository,
     /// What the scheduler knows of each (database, tier).
@@ -142,6 +144,9 @@ impl Repositories {
         names: &TableNames,
     ) -> Self {
         let days = fixed("timelinedays");
+        let sealing = (secrets, random);
+        let log =
+            |table| AuditRepository::new(tables.clone(), sealing.clone(), (table, days.clone()));
         Self {
             engines: Collection::new(tables.clone(), fixed("engines"), "engine"),
             databases: Collection::new(tables.clone(), names.databases.clone(), "database"),
@@ -184,11 +189,8 @@ impl Repositories {
                     BackupRepository::TALLIES,
                 ),
             ),
-            audit: AuditRepository::new(
-                tables.clone(),
-                (secrets, random),
-                (fixed("auditlogs"), days),
-            ),
+            audit: log(fixed("auditlogs")),
+            intents: log(fixed("auditintents")),
             settings: SettingsRepository::new(tables.clone(), fixed("settings")),
             schedule: ScheduleStateRepository::new(
                 tables.clone(),
@@ -225,6 +227,7 @@ impl Repositories {
             .into_iter()
             .chain(self.backups.tables())
             .chain(self.audit.tables())
+            .chain(self.intents.tables())
             .chain(self.schedule.tables())
             .chain([self.settings.table(), self.retention.table()]);
         tables.into_iter().chain(others).collect()

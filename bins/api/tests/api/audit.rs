@@ -29,6 +29,7 @@ pub(crate) fn entry(id: &str, at: Timestamp) -> AuditEntry {
         status: AuditStatus::Success,
         error_message: None,
         ip_address: None,
+        intent_id: None,
     }
 }
 

@@ -260,6 +260,7 @@ impl Expiry {
             status: AuditStatus::Success,
             error_message: None,
             ip_address: None,
+            intent_id: None,
         };
         Ok(self.installation.repositories.audit.append(&entry).await?)
     }

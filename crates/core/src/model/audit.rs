@@ -189,6 +189,8 @@ wire_enum!(
         Success = "success",
         /// No.
         Failed = "failed",
+        /// Nothing is done yet: an intent. Stands in the log of intents only.
+        Intended = "intended",
     }
 );
 
@@ -219,6 +221,8 @@ pub struct AuditEntry {
     pub error_message: Option<String>,
     /// From where.
     pub ip_address: Option<IpAddr>,
+    /// The intent that it answers; `None` for intents, and for what nobody announced.
+    pub intent_id: Option<AuditId>,
 }
 
 fn capitalised(word: &str) -> String {

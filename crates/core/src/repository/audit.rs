@@ -9,6 +9,7 @@ mod numbering;
 mod partition;
 mod row;
 mod seal;
+mod unanswered;
 mod verify;
 mod walk;
 

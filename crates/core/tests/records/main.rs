@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod appending;
+mod intents;
 mod numbering;
 mod older_heads;
 mod tallies;

@@ -223,5 +223,6 @@ pub(crate) fn entry(id: &str, at: &str) -> AuditEntry {
         status: AuditStatus::Success,
         error_message: None,
         ip_address: Some("203.0.113.7".parse().unwrap()),
+        intent_id: None,
     }
 }

@@ -67,6 +67,7 @@ async fn plant(world: &World, bindings: &mut Bindings) {
             status: text("status").parse().unwrap(),
             error_message: optional("error_message"),
             ip_address: text("ip_address").parse().ok(),
+            intent_id: None,
         };
         let audit = &world.installation.repositories.audit;
         audit.append(&entry).await.unwrap();

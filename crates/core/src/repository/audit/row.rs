@@ -35,6 +35,7 @@ impl Row for AuditEntry {
             error_message: row.optional_text("error_message")?.map(str::to_owned),
             // The Python product wrote `unknown`, and whatever a proxy had sent.
             ip_address: address.and_then(|address| address.parse().ok()),
+            intent_id: row.optional_parsed("intent_id")?,
         })
     }
 }
@@ -61,6 +62,10 @@ pub(super) fn write(entry: &AuditEntry, row: &mut RowWriter) {
     row.optional_text(
         "ip_address",
         entry.ip_address.map(|address| address.to_string()),
+    );
+    row.optional_text(
+        "intent_id",
+        entry.intent_id.as_ref().map(|id| id.as_str().to_owned()),
     );
     let details = serde_json::Value::Object(entry.details.clone()).to_string();
     if details.len() <= DETAILS_LIMIT {
