@@ -14,6 +14,7 @@ use dilux_core::{Error, Result};
 
 use crate::addressing::Addressing;
 use crate::app::App;
+use crate::attest::Intent;
 use crate::limits::is_probe;
 use crate::permission::Permission;
 use crate::problem::{Answer, Problem};
@@ -35,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) grants: Grants,
     /// Which person it is; `None` for programs and the holder of the bootstrap token.
     pub(crate) person: Option<Person>,
+    /// What they announced, while they do it.
+    pub(crate) intent: Option<Intent>,
 }
 
 /// A person who signed in.
@@ -66,6 +69,7 @@ impl Caller {
             role: Role::Admin,
             grants: Grants::default(),
             person: None,
+            intent: None,
         }
     }
 
@@ -78,6 +82,7 @@ impl Caller {
             role: Role::Viewer,
             grants: Grants::default(),
             person: None,
+            intent: None,
         }
     }
 
@@ -90,6 +95,7 @@ impl Caller {
             role: token.role,
             grants: token.grants,
             person: None,
+            intent: None,
         }
     }
 
@@ -114,6 +120,7 @@ impl Caller {
                 id: user.id.clone(),
                 session,
             }),
+            intent: None,
         }
     }
 
@@ -214,7 +221,7 @@ pub(crate) async fn authenticate(
     let extensions = request.extensions_mut();
     extensions.insert(caller);
     extensions.insert(proof);
-    extensions.insert(app.limits.clone());
+    extensions.insert(app.clone());
     Ok(next.run(request).await)
 }
 

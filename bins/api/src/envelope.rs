@@ -12,6 +12,7 @@ use dilux_core::random::{Random, uuid_text};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
+use crate::attest::RequestId;
 use crate::problem::{Problem, Refusal};
 
 /// Longest time until the answer begins. A connection test may wait for a silent server that long.
@@ -32,7 +33,7 @@ pub(crate) const OPEN_WARNING: &str =
     "authentication is off: everybody who reaches this address is an admin";
 
 /// Wraps a request: answers always, and says which request it was.
-pub(crate) async fn envelop(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn envelop(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers(), &*app.installation.random);
     let method = request.method().clone();
@@ -40,6 +41,7 @@ pub(crate) async fn envelop(State(app): State<App>, request: Request, next: Next
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = run(request, next).await;
     if let Some(problem) = response.extensions().get::<Problem>().cloned() {
         response = with_headers_of(&response, problem.render(Some(&id)));

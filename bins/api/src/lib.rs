@@ -4,8 +4,10 @@
 mod addressing;
 mod app;
 mod attempts;
+mod attest;
 mod caller;
 mod context;
+mod deed;
 mod document;
 mod envelope;
 mod etag;

@@ -1,12 +1,11 @@
 //! Registration of routes: the only way to serve one is to say which permission it needs. That
 //! permission is checked before the handler runs, and stands in the API's description.
 
-use std::sync::Arc;
-
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::{Router, routing};
+use axum::routing::MethodRouter;
 use dilux_core::Error;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::Operation;
@@ -14,8 +13,8 @@ use utoipa::openapi::{OpenApi, PathItem, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::app::App;
+use crate::attest::{attest, note_denial};
 use crate::caller::Caller;
-use crate::limits::Limits;
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::web::File;
@@ -38,21 +37,8 @@ pub(crate) struct Routes {
 impl Routes {
     /// Adds what `routes!` gives: operations on one path that need the same permission.
     #[must_use]
-    pub(crate) fn route(
-        mut self,
-        permission: Permission,
-        (schemas, mut paths, methods): UtoipaMethodRouter<App>,
-    ) -> Self {
-        for operation in paths.paths.values_mut().flat_map(operations) {
-            describe(operation, permission);
-        }
-        if permission.is_public() {
-            self.open = self.open.routes((schemas, paths, methods));
-        } else {
-            let methods = guarded(methods, permission);
-            self.closed = self.closed.routes((schemas, paths, methods));
-        }
-        self
+    pub(crate) fn route(self, permission: Permission, router: UtoipaMethodRouter<App>) -> Self {
+        self.add(permission, router, |methods| methods)
     }
 
     /// Adds operations that start work, call servers or read everything: there is a limit of its own
@@ -67,8 +53,30 @@ impl Routes {
             let extensions = operation.extensions.get_or_insert_default();
             extensions.merge(Extensions::from_iter([(COSTLY, true)]));
         }
-        let methods = methods.route_layer(middleware::from_fn(admit_costly));
-        self.route(permission, (schemas, paths, methods))
+        self.add(permission, (schemas, paths, methods), |methods| {
+            methods.route_layer(middleware::from_fn(admit_costly))
+        })
+    }
+
+    /// Adds operations behind what decides whether they run: the permission first, then `limit`, then
+    /// the note of what is about to be done.
+    fn add(
+        mut self,
+        permission: Permission,
+        (schemas, mut paths, methods): UtoipaMethodRouter<App>,
+        limit: impl Fn(MethodRouter<App>) -> MethodRouter<App>,
+    ) -> Self {
+        for operation in paths.paths.values_mut().flat_map(operations) {
+            describe(operation, permission);
+        }
+        if permission.is_public() {
+            self.open = self.open.routes((schemas, paths, limit(methods)));
+        } else {
+            let methods = limit(methods.route_layer(middleware::from_fn(attest)));
+            let methods = guarded(methods, permission);
+            self.closed = self.closed.routes((schemas, paths, methods));
+        }
+        self
     }
 
     /// Adds a file of the dashboard: public, and no operation, so that it stands in no description.
@@ -123,10 +131,7 @@ fn describe(operation: &mut Operation, permission: Permission) {
     }
 }
 
-fn guarded(
-    methods: routing::MethodRouter<App>,
-    permission: Permission,
-) -> routing::MethodRouter<App> {
+fn guarded(methods: MethodRouter<App>, permission: Permission) -> MethodRouter<App> {
     let guard = move |request: Request, next: Next| admit(permission, request, next);
     methods.route_layer(middleware::from_fn(guard))
 }
@@ -136,7 +141,11 @@ fn guarded(
 async fn admit(permission: Permission, request: Request, next: Next) -> Answer<Response> {
     let caller = request.extensions().get::<Caller>();
     let caller = caller.ok_or(Error::Unauthenticated)?;
-    caller.require(permission)?;
+    if let Err(reason) = caller.require(permission) {
+        let (mut parts, _) = request.into_parts();
+        note_denial(&mut parts, &reason).await;
+        return Err(reason.into());
+    }
     Ok(next.run(request).await)
 }
 
@@ -144,11 +153,9 @@ async fn admit(permission: Permission, request: Request, next: Next) -> Answer<R
 /// only what they may do is counted.
 async fn admit_costly(request: Request, next: Next) -> Answer<Response> {
     let extensions = request.extensions();
-    let (Some(caller), Some(limits)) =
-        (extensions.get::<Caller>(), extensions.get::<Arc<Limits>>())
-    else {
+    let (Some(caller), Some(app)) = (extensions.get::<Caller>(), extensions.get::<App>()) else {
         return Err(Error::Unauthenticated.into());
     };
-    limits.count_costly(caller)?;
+    app.limits.count_costly(caller)?;
     Ok(next.run(request).await)
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dilux_core::Result;
-use dilux_core::model::AuditEntry;
-use dilux_core::repository::{AuditFilter, Cursor, DamagedRow};
+use dilux_core::model::{AuditEntry, AuditStatus};
+use dilux_core::repository::{AuditFilter, AuditRepository, Cursor, DamagedRow, Repositories};
+use dilux_core::{Error, Result};
+use jiff::SignedDuration;
 
 use super::Application;
 use super::export::{EXPORT_PART, ExportPart};
@@ -59,6 +60,26 @@ pub(crate) struct AuditSummary {
 }
 
 impl Application {
+    /// Where what `filter` finds stands: intents have a log of their own.
+    fn log_of(&self, filter: &AuditFilter) -> &AuditRepository {
+        let repositories = &self.installation.repositories;
+        match filter.status {
+            Some(AuditStatus::Intended) => &repositories.intents,
+            Some(AuditStatus::Success | AuditStatus::Failed) | None => &repositories.audit,
+        }
+    }
+
+    /// The intents of the last `days` of which no result is known, newest first. Those of the last
+    /// minutes are left out: they may be at work.
+    pub(crate) async fn list_unfinished(&self, days: u32) -> Result<Vec<AuditEntry>> {
+        let now = self.installation.clock.now();
+        let span = SignedDuration::from_hours(24 * i64::from(days));
+        let since = now.checked_sub(span);
+        let since = since.map_err(|error| Error::internal("go back in time", error))?;
+        let Repositories { intents, audit, .. } = &self.installation.repositories;
+        Ok(intents.unanswered_in(audit, since, now).await?)
+    }
+
     /// The entries that pass `filter`, newest first. A page by offset that asks for more than days
     /// reads and counts all that pass, so it costs as much as the log is long between its dates; any
     /// other page costs what it shows.
@@ -68,7 +89,7 @@ impl Application {
         start: &AuditStart,
         limit: usize,
     ) -> Result<AuditPage> {
-        let audit = &self.installation.repositories.audit;
+        let audit = self.log_of(filter);
         let place = match start {
             AuditStart::Offset(skip) => audit.place(filter, *skip).await?,
             AuditStart::After(_) => None,
@@ -110,7 +131,7 @@ impl Application {
         from: Option<&Cursor>,
     ) -> Result<ExportPart<AuditEntry>> {
         let (mut items, mut last) = (Vec::new(), None);
-        let audit = &self.installation.repositories.audit;
+        let audit = self.log_of(filter);
         audit
             .walk(from, filter, |entry, cursor| {
                 items.push(entry);
@@ -128,7 +149,7 @@ impl Application {
     /// Counts the entries that pass `filter`.
     pub(crate) async fn count_audit(&self, filter: &AuditFilter) -> Result<AuditSummary> {
         let mut summary = AuditSummary::default();
-        let audit = &self.installation.repositories.audit;
+        let audit = self.log_of(filter);
         audit
             .walk(None, filter, |entry, _| {
                 summary.total += 1;

@@ -12,7 +12,9 @@ use crate::input::Query;
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
-use crate::wire::audit::{Actions, Counts, Entry, List, PageQuery, ResourceTypes, Selection};
+use crate::wire::audit::{
+    Actions, Counts, Entry, List, PageQuery, ResourceTypes, Selection, Unfinished, UnfinishedQuery,
+};
 use crate::wire::export::ExportQuery;
 
 pub(super) fn routes() -> Routes {
@@ -21,6 +23,7 @@ pub(super) fn routes() -> Routes {
         .route(Permission::View, routes!(list_actions))
         .route(Permission::View, routes!(list_resource_types))
         .route(Permission::Administer, routes!(count_audit))
+        .costly_route(Permission::Administer, routes!(list_unfinished))
         .costly_route(Permission::Administer, routes!(export_audit))
 }
 
@@ -73,6 +76,21 @@ async fn count_audit(
 ) -> Answer<Json<Counts>> {
     let summary = app.count_audit(&selection.filter()).await?;
     Ok(Json(Counts::from(summary)))
+}
+
+/// What somebody began to do and of whose end nothing is known, newest first: the service died
+/// half-way, or its result could not be noted. Look at the thing to see whether it was done. What
+/// began in the last 15 minutes is left out.
+#[utoipa::path(
+    get, path = "/api/audit/unfinished", tag = "audit", params(UnfinishedQuery),
+    responses((status = 200, body = Unfinished))
+)]
+async fn list_unfinished(
+    State(app): State<App>,
+    Query(UnfinishedQuery { days }): Query<UnfinishedQuery>,
+) -> Answer<Json<Unfinished>> {
+    let found = app.list_unfinished(days).await?;
+    Ok(Json(Unfinished::from(found)))
 }
 
 /// All entries that match, newest first, as a file. A file that could not be read to its end breaks

@@ -1,6 +1,7 @@
 //! The audit log on the wire.
 
 mod export;
+mod unfinished;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ use super::Damaged;
 use super::backup::read_cursor;
 use crate::app::{AuditPage, AuditStart, AuditSummary};
 use crate::input::{Filters, FromQuery};
+
+pub(crate) use unfinished::{Unfinished, UnfinishedQuery};
 
 /// Entries of a page when none are asked for, and at most.
 const LIMIT: u64 = 50;
@@ -44,13 +47,15 @@ pub(crate) struct Entry {
     /// Particulars by action.
     #[schema(value_type = Object)]
     details: serde_json::Map<String, serde_json::Value>,
-    /// `success` or `failed`.
+    /// `success`, `failed`, or `intended` for what was about to be done.
     #[schema(example = "success")]
     status: &'static str,
     /// Why not.
     error_message: Option<String>,
     /// From where; `unknown` when it is not.
     ip_address: String,
+    /// Id of the intent that it answers, which `status=intended` finds.
+    intent_id: Option<String>,
 }
 
 impl From<AuditEntry> for Entry {
@@ -69,6 +74,7 @@ impl From<AuditEntry> for Entry {
             status: entry.status.as_str(),
             error_message: entry.error_message,
             ip_address: address.unwrap_or_else(|| "unknown".to_owned()),
+            intent_id: entry.intent_id.map(String::from),
         }
     }
 }
@@ -91,7 +97,7 @@ pub(crate) struct Selection {
     /// One of those that `/api/audit/resource-types` lists.
     #[param(value_type = Option<String>)]
     resource_type: Option<AuditResourceType>,
-    /// `success` or `failed`.
+    /// `success` or `failed`; `intended` finds what was about to be done instead, done or not.
     #[param(value_type = Option<String>)]
     status: Option<AuditStatus>,
     /// A text in the label or the id of the thing, or in the e-mail of the user.

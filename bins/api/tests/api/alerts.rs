@@ -262,9 +262,20 @@ async fn who_takes_note_first_stays_noted_and_is_audited_once() {
     let seen = seen.await.expect(200);
     assert_eq!(seen["alerts"][0]["acknowledged_by"], Value::Null);
     assert_eq!(seen["alerts"][0]["note"], body["note"]);
-    let audited = world.get("/api/audit?action=alert_acknowledged").await;
-    let audited = audited.expect(200);
-    assert_eq!(audited["total"], json!(1), "{audited}");
+    let total = async |query: &str| {
+        let path = format!("/api/audit?action=alert_acknowledged&{query}");
+        world.get(&path).await.expect(200)["total"].clone()
+    };
+    assert_eq!(total("status=success").await, json!(1));
+    assert_eq!(total("status=failed").await, json!(2));
+    assert_eq!(
+        total("status=intended").await,
+        json!(3),
+        "and not the viewer's"
+    );
+    world.clock.advance(SignedDuration::from_mins(16));
+    let open = world.get("/api/audit/unfinished").await.expect(200);
+    assert_eq!(open["count"], json!(0), "{open}");
 }
 
 #[tokio::test]

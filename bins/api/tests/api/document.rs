@@ -103,6 +103,7 @@ const ROUTES: &[&str] = &[
     "GET /api/audit/actions",
     "GET /api/audit/resource-types",
     "GET /api/audit/stats",
+    "GET /api/audit/unfinished",
     "GET /api/audit/export",
     "GET /api/system-status",
     "GET /api/storage-stats",

@@ -209,6 +209,7 @@ fn these_operations_are_the_costly_ones() {
     found.sort();
     let expected = [
         "GET /api/audit/export",
+        "GET /api/audit/unfinished",
         "GET /api/backups/export",
         "GET /api/backups/{backup_id}/data",
         "GET /api/configuration/export",

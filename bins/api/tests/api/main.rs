@@ -33,6 +33,7 @@ mod exports;
 mod faults;
 mod health;
 mod identity;
+mod intents;
 mod jobs;
 mod jobs_watched;
 mod limits;

@@ -31,7 +31,8 @@ async fn audited(world: &World) -> Vec<(String, String, Value)> {
     let tables = &world.installation.storage.tables;
     let page = tables.query(&table, &Query::default(), None).await.unwrap();
     let entries = page.entities.iter();
-    let entries = entries.filter(|row| row.entity.properties.contains_key("action"));
+    let success = Some(Property::String("success".to_owned()));
+    let entries = entries.filter(|row| row.entity.properties.get("status") == success.as_ref());
     let rows = entries.map(|row| {
         let text = |name| match row.entity.properties.get(name) {
             Some(Property::String(text)) => text.clone(),

@@ -92,6 +92,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("GET /api/audit/actions", "view"),
     ("GET /api/audit/resource-types", "view"),
     ("GET /api/audit/stats", "administer"),
+    ("GET /api/audit/unfinished", "administer"),
     ("GET /api/audit/export", "administer"),
     ("GET /api/system-status", "view"),
     ("GET /api/storage-stats", "view"),

@@ -19,5 +19,6 @@ impl Exported for Entry {
         "error_message",
         "ip_address",
         "details",
+        "intent_id",
     ];
 }
