@@ -33,7 +33,7 @@ enum Command {
     Retention(retention::Arguments),
     /// Say when a database is backed up next, and what became of its last slots.
     Schedule(schedule::Arguments),
-    /// Say whether the audit log is as it was written.
+    /// Say whether the audit log is as it was written, and what it leaves open.
     Audit(audit::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi,
