@@ -25,6 +25,7 @@ use crate::repository::{Version, Versioned};
 use crate::storage::{ContainerName, StorageError, StorageErrorKind};
 
 pub use preview::{DatabasePreview, PreviewedBackup, Proposal, Scope};
+pub use protection::Wish;
 pub use run::ExpiryReport;
 
 pub(crate) use findings::shown;

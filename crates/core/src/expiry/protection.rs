@@ -20,44 +20,75 @@ const RACES: usize = 8;
 
 type Transition = Result<RetentionState, RetentionRefusal>;
 
+/// A change of what is wished about a backup.
+#[derive(Debug, Clone)]
+pub enum Wish {
+    /// Retention keeps it until it is unpinned.
+    Pin(Mark),
+    /// Takes a pin off.
+    Unpin,
+    /// It stays until the hold is released.
+    Hold(Mark),
+    /// Releases a hold.
+    Release,
+    /// Takes an announced deletion back, and pins it.
+    Undelete(Mark),
+    /// It has these labels in place of those that it had.
+    Label(BTreeMap<String, String>),
+}
+
+impl Wish {
+    fn apply(self, state: RetentionState) -> Transition {
+        match self {
+            Self::Pin(mark) => state.pin(mark),
+            Self::Unpin => Ok(state.unpin()),
+            Self::Hold(mark) => state.hold(mark),
+            Self::Release => Ok(state.release()),
+            Self::Undelete(mark) => state.undelete(mark),
+            Self::Label(labels) => Ok(state.label(labels)),
+        }
+    }
+}
+
 impl Expiry {
     /// Pins a backup: retention keeps it until it is unpinned. Gives its line as it is then.
     pub async fn pin(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
-        self.change_and_show(backup, |state| state.pin(mark.clone()))
-            .await
+        self.wish(backup, Wish::Pin(mark.clone())).await
     }
 
     /// Takes a pin off.
     pub async fn unpin(&self, backup: &Backup) -> Result<Backup> {
-        self.change_and_show(backup, |state| Ok(state.unpin()))
-            .await
+        self.wish(backup, Wish::Unpin).await
     }
 
     /// Holds a backup: it stays until the hold is released.
     pub async fn hold(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
-        self.change_and_show(backup, |state| state.hold(mark.clone()))
-            .await
+        self.wish(backup, Wish::Hold(mark.clone())).await
     }
 
     /// Releases a hold.
     pub async fn release(&self, backup: &Backup) -> Result<Backup> {
-        self.change_and_show(backup, |state| Ok(state.release()))
-            .await
+        self.wish(backup, Wish::Release).await
     }
 
     /// Takes an announced deletion back and pins the backup, or the next run would announce it
     /// again.
     pub async fn undelete(&self, backup: &Backup, mark: &Mark) -> Result<Backup> {
-        self.change_and_show(backup, |state| state.undelete(mark.clone()))
-            .await
+        self.wish(backup, Wish::Undelete(mark.clone())).await
     }
 
-    /// Gives a backup labels in place of those that it has, if `accepts` the version of what is
-    /// wished about it; `None` is that of a backup about which nobody ever wished anything.
-    pub async fn label(
+    async fn wish(&self, backup: &Backup, wish: Wish) -> Result<Backup> {
+        let (line, _) = self.wish_if(backup, wish, |_| Ok(())).await?;
+        Ok(line)
+    }
+
+    /// Changes what is wished about a backup, if `accepts` the version of what was wished before;
+    /// `None` is that of a backup about which nobody ever wished anything. Gives its line and the
+    /// version that stands then.
+    pub async fn wish_if(
         &self,
         backup: &Backup,
-        labels: &BTreeMap<String, String>,
+        wish: Wish,
         accepts: impl Fn(Option<&Version>) -> Result<()>,
     ) -> Result<(Backup, Option<Version>)> {
         require_committed(backup)?;
@@ -67,7 +98,8 @@ impl Expiry {
             let found = states.get(database, id).await?;
             accepts(found.as_ref().map(|state| &state.version))?;
             let (state, version) = or_untouched(found, database, id);
-            let next = state.clone().label(labels.clone());
+            let next = wish.clone().apply(state.clone());
+            let next = next.map_err(|refusal| Error::Refused(refusal.to_string()))?;
             if next == state {
                 return Ok((self.show_state(backup, &state).await?, version));
             }
