@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dilux_core::alert::{Acknowledgement, Alert, find};
 use dilux_core::model::{AlertId, AuditAction, AuditResourceType};
-use dilux_core::repository::{DamagedRow, Versioned};
+use dilux_core::repository::{DamagedRow, Version, Versioned};
 use dilux_core::storage::StorageErrorKind;
 use dilux_core::{Error, Result};
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::audit::Event;
 use super::page::newest_first;
 use super::{Application, Listed, Page, is_lost_race};
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::wire::alert::AlertFilter;
 use crate::wire::page::PageWish;
 
@@ -23,6 +24,16 @@ pub(crate) struct AlertView {
     pub(crate) alert: Alert,
     /// That somebody has taken note of it.
     pub(crate) acknowledgement: Option<Acknowledgement>,
+}
+
+impl AlertView {
+    /// Changes with who has taken note of it. What an alert tells of is found anew each time and
+    /// nobody changes it, so it has no part in the version.
+    pub(crate) fn version(&self) -> Version {
+        let noted = self.acknowledgement.as_ref();
+        let noted = noted.map_or_else(|| "open".to_owned(), |it| format!("{} {}", it.at, it.by));
+        Version::new(format!("{} {noted}", self.alert.id))
+    }
 }
 
 /// The alerts.
@@ -68,10 +79,12 @@ impl Application {
         &self,
         id: &AlertId,
         note: Option<String>,
+        if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<AlertView> {
         let (view, others) = self.alerts_and_others().await?;
         let mut view = the_one(view, id)?;
+        if_match.check(&view.version())?;
         if view.acknowledgement.is_none() {
             let acknowledgement = Acknowledgement {
                 alert_id: id.clone(),

@@ -1,5 +1,6 @@
 //! Backups: read single ones, with what people wish about them.
 
+use dilux_core::expiry::Wish;
 use dilux_core::model::{
     AuditAction, AuditResourceType, Backup, BackupId, Engine, JobId, Manifest,
 };
@@ -77,7 +78,8 @@ impl Application {
     ) -> Result<(BackupView, Version)> {
         let backup = self.backup(id).await?;
         let accepts = |version: Option<&Version>| if_match.check(&wishes(version.cloned()));
-        let labelled = self.expiry().label(&backup, &labels.0, accepts).await?;
+        let (expiry, wish) = (self.expiry(), Wish::Label(labels.0.clone()));
+        let labelled = expiry.wish_if(&backup, wish, accepts).await?;
         let (labelled, version) = labelled;
         let event = Event {
             action: AuditAction::BackupLabelled,
@@ -134,6 +136,6 @@ impl Application {
 }
 
 /// The version of a backup by that of its wishes.
-fn wishes(version: Option<Version>) -> Version {
+pub(super) fn wishes(version: Option<Version>) -> Version {
     version.unwrap_or_else(|| Version::new("no wishes"))
 }

@@ -315,7 +315,10 @@ impl Application {
         let now = self.installation.clock.now();
         for job in self.installation.repositories.jobs.active(now).await? {
             if job.value.database_id == *id && matches!(job.value.work, Work::Backup(_)) {
-                match self.cancel_job(&job.value.id, caller).await {
+                match self
+                    .cancel_job(&job.value.id, &IfMatch::Absent, caller)
+                    .await
+                {
                     // It ended by itself in the meantime.
                     Ok(_) | Err(Error::WrongState(_)) => {}
                     Err(error) => return Err(error),

@@ -7,13 +7,14 @@ use dilux_core::model::{
     JobId, JobOwner, JobState, SecretKind, Trigger, Work,
 };
 use dilux_core::random::hex_text;
-use dilux_core::repository::Cursor;
+use dilux_core::repository::{Cursor, Versioned};
 use dilux_core::{Error, Result, crash};
 use serde_json::json;
 
 use super::audit::Event;
 use super::{Application, DatabaseView, RACES, is_lost_race, refuse, too_many_races};
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::wire::job::JobFilter;
 
 /// Most jobs looked at for one page: a filter that few jobs pass must not make a call endless.
@@ -212,31 +213,34 @@ impl Application {
     }
 
     /// One job, and the line of history of its backup when there is one.
-    pub(crate) async fn view_job(&self, id: &JobId) -> Result<(Job, Option<Backup>)> {
-        let job = self.job(id).await?;
+    pub(crate) async fn view_job(&self, id: &JobId) -> Result<(Versioned<Job>, Option<Backup>)> {
+        let job = self.versioned_job(id).await?;
         let backups = &self.installation.repositories.backups;
-        let line = match job.work {
-            Work::Backup(_) => backups.get(&job.id, job.created_at).await?,
+        let line = match job.value.work {
+            Work::Backup(_) => backups.get(id, job.value.created_at).await?,
             Work::Restore(_) | Work::Verify(_) => None,
         };
         Ok((job, line.map(|line| line.value)))
     }
 
     /// One restore.
-    pub(crate) async fn view_restore(&self, id: &JobId) -> Result<Job> {
+    pub(crate) async fn view_restore(&self, id: &JobId) -> Result<Versioned<Job>> {
         let not_found = || Error::NotFound {
             what: "Restore",
             id: id.to_string(),
         };
         let job = self.installation.repositories.jobs.get(id).await?;
-        job.map(|job| job.value)
-            .filter(|job| matches!(job.work, Work::Restore(_)))
+        job.filter(|job| matches!(job.value.work, Work::Restore(_)))
             .ok_or_else(not_found)
     }
 
     pub(super) async fn job(&self, id: &JobId) -> Result<Job> {
+        Ok(self.versioned_job(id).await?.value)
+    }
+
+    async fn versioned_job(&self, id: &JobId) -> Result<Versioned<Job>> {
         let found = self.installation.repositories.jobs.get(id).await?;
-        found.map(|job| job.value).ok_or_else(|| Error::NotFound {
+        found.ok_or_else(|| Error::NotFound {
             what: "Job",
             id: id.to_string(),
         })
@@ -244,16 +248,20 @@ impl Application {
 
     /// Asks for a job to stop: at once when no worker has it, else by the worker's next heartbeat.
     /// A job that was cancelled stays so; one that is over otherwise is refused.
-    pub(crate) async fn cancel_job(&self, id: &JobId, caller: &Caller) -> Result<Job> {
+    pub(crate) async fn cancel_job(
+        &self,
+        id: &JobId,
+        if_match: &IfMatch,
+        caller: &Caller,
+    ) -> Result<Versioned<Job>> {
         let jobs = &self.installation.repositories.jobs;
         for _ in 0..RACES {
-            let Some(present) = jobs.get(id).await? else {
-                return self.job(id).await;
-            };
+            let present = self.versioned_job(id).await?;
+            if_match.check(&present.version)?;
             if matches!(present.value.state, JobState::Cancelled { .. })
                 || (present.value.cancel_requested && !present.value.is_terminal())
             {
-                return Ok(present.value);
+                return Ok(present);
             }
             let cancelled = present
                 .value
@@ -268,7 +276,7 @@ impl Application {
                     let details = json!({ "state": stored.value.state.as_str() });
                     let event = job_event(AuditAction::JobCancelled, &stored.value, details);
                     self.record(caller, event).await;
-                    return Ok(stored.value);
+                    return Ok(stored);
                 }
             }
         }

@@ -179,10 +179,14 @@ impl Application {
     pub(crate) async fn prefer(
         &self,
         preferences: Preferences,
+        if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<Versioned<User>> {
         let person = caller.require_person()?;
-        self.accounts().prefer(&person.id, preferences).await
+        let accepts = |version: &Version| if_match.check(version);
+        self.accounts()
+            .prefer(&person.id, preferences, &accepts)
+            .await
     }
 
     /// The requests for access that nobody has decided.

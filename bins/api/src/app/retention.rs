@@ -1,17 +1,20 @@
 //! Retention as users see it: what would expire and why, pins, holds, deletions taken back.
 
 use dilux_core::Result;
-use dilux_core::expiry::DatabasePreview;
-use dilux_core::model::{AuditAction, AuditResourceType, Backup, BackupId, Mark};
+use dilux_core::expiry::{DatabasePreview, Wish};
+use dilux_core::model::{AuditAction, AuditResourceType, BackupId, Mark};
+use dilux_core::repository::Version;
 use dilux_core::timer::{Timer, TimerState};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::audit::Event;
+use super::backups::wishes;
 use super::{Application, BackupView};
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::wire::backup::describe;
-use crate::wire::retention::{DryRun, Wish};
+use crate::wire::retention::DryRun;
 
 /// A timer as it stands.
 #[derive(Debug)]
@@ -40,91 +43,48 @@ impl Application {
             .await
     }
 
-    /// Pins a backup.
-    pub(crate) async fn pin(
+    /// Changes what is wished about keeping a backup: pin, hold, or take a deletion back.
+    pub(crate) async fn wish(
         &self,
         id: &BackupId,
         wish: Wish,
+        if_match: &IfMatch,
         caller: &Caller,
-    ) -> Result<BackupView> {
+    ) -> Result<(BackupView, Version)> {
         let backup = self.backup(id).await?;
-        let mark = self.mark(wish, caller);
-        let pinned = self.expiry().pin(&backup, &mark).await?;
-        self.changed(AuditAction::BackupPinned, pinned, Some(&mark), caller)
-            .await
-    }
-
-    /// Takes a pin off.
-    pub(crate) async fn unpin(&self, id: &BackupId, caller: &Caller) -> Result<BackupView> {
-        let backup = self.backup(id).await?;
-        let unpinned = self.expiry().unpin(&backup).await?;
-        self.changed(AuditAction::BackupUnpinned, unpinned, None, caller)
-            .await
-    }
-
-    /// Holds a backup.
-    pub(crate) async fn hold(
-        &self,
-        id: &BackupId,
-        wish: Wish,
-        caller: &Caller,
-    ) -> Result<BackupView> {
-        let backup = self.backup(id).await?;
-        let mark = self.mark(wish, caller);
-        let held = self.expiry().hold(&backup, &mark).await?;
-        self.changed(AuditAction::BackupHeld, held, Some(&mark), caller)
-            .await
-    }
-
-    /// Releases a hold.
-    pub(crate) async fn release(&self, id: &BackupId, caller: &Caller) -> Result<BackupView> {
-        let backup = self.backup(id).await?;
-        let released = self.expiry().release(&backup).await?;
-        self.changed(AuditAction::BackupReleased, released, None, caller)
-            .await
-    }
-
-    /// Takes an announced deletion back.
-    pub(crate) async fn undelete(
-        &self,
-        id: &BackupId,
-        wish: Wish,
-        caller: &Caller,
-    ) -> Result<BackupView> {
-        let backup = self.backup(id).await?;
-        let mark = self.mark(wish, caller);
-        let kept = self.expiry().undelete(&backup, &mark).await?;
-        self.changed(AuditAction::BackupUndeleted, kept, Some(&mark), caller)
-            .await
-    }
-
-    fn mark(&self, wish: Wish, caller: &Caller) -> Mark {
-        Mark {
-            at: self.installation.clock.now(),
-            by: caller.user_email.clone(),
-            note: wish.note,
-        }
-    }
-
-    async fn changed(
-        &self,
-        action: AuditAction,
-        backup: Backup,
-        mark: Option<&Mark>,
-        caller: &Caller,
-    ) -> Result<BackupView> {
+        let (action, note) = told(&wish);
+        let accepts = |version: Option<&Version>| if_match.check(&wishes(version.cloned()));
+        let (changed, version) = self.expiry().wish_if(&backup, wish, accepts).await?;
         let event = Event {
             action,
             resource_type: AuditResourceType::Backup,
-            resource_id: backup.id.to_string(),
-            resource_name: describe(&backup),
-            details: json!({
-                "database_id": backup.database_id.as_str(),
-                "note": mark.and_then(|mark| mark.note.clone()),
-            }),
+            resource_id: changed.id.to_string(),
+            resource_name: describe(&changed),
+            details: json!({"database_id": changed.database_id.as_str(), "note": note}),
             failure: None,
         };
         self.record(caller, event).await;
-        self.with_engine(backup).await
+        Ok((self.with_engine(changed).await?, wishes(version)))
+    }
+
+    /// The mark of somebody who wishes something now.
+    pub(crate) fn mark(&self, note: Option<String>, caller: &Caller) -> Mark {
+        Mark {
+            at: self.installation.clock.now(),
+            by: caller.user_email.clone(),
+            note,
+        }
+    }
+}
+
+/// The action of a wish for the audit log, and what was said with it.
+fn told(wish: &Wish) -> (AuditAction, Option<String>) {
+    match wish {
+        Wish::Pin(mark) => (AuditAction::BackupPinned, mark.note.clone()),
+        Wish::Unpin => (AuditAction::BackupUnpinned, None),
+        Wish::Hold(mark) => (AuditAction::BackupHeld, mark.note.clone()),
+        Wish::Release => (AuditAction::BackupReleased, None),
+        Wish::Undelete(mark) => (AuditAction::BackupUndeleted, mark.note.clone()),
+        Wish::Label(_) => (AuditAction::BackupLabelled, None),
     }
 }

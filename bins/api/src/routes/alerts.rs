@@ -5,15 +5,17 @@ use axum::extract::State;
 use dilux_core::model::AlertId;
 use utoipa_axum::routes;
 
+use super::reply::{Tagged, tagged};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::input::{Id, OptionalBody, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::alert::{Alert, AlertFilter, AlertList};
 use crate::wire::page::PageWish;
-use crate::wire::retention::Wish;
+use crate::wire::retention::Note;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -47,23 +49,27 @@ async fn get_alert(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<AlertId>,
-) -> Answer<Json<Alert>> {
+) -> Answer<Tagged<Alert>> {
     let view = app.view_alert(&id).await?;
-    Ok(Json(Alert::new(view, &caller)))
+    Ok(tagged(&view.version(), Alert::new(view, &caller)))
 }
 
 /// Says that somebody has taken note of an alert. Said again, who said so first stays noted.
 #[utoipa::path(
-    post, path = "/api/alerts/{alert_id}/acknowledge", tag = "alerts", request_body = Option<Wish>,
-    params(("alert_id" = String, Path, description = "Id of the alert")),
+    post, path = "/api/alerts/{alert_id}/acknowledge", tag = "alerts", request_body = Option<Note>,
+    params(
+        ("alert_id" = String, Path, description = "Id of the alert"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
     responses((status = 200, body = Alert))
 )]
 async fn acknowledge_alert(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<AlertId>,
-    OptionalBody(wish): OptionalBody<Wish>,
-) -> Answer<Json<Alert>> {
-    let view = app.acknowledge_alert(&id, wish.note, &caller).await?;
-    Ok(Json(Alert::new(view, &caller)))
+    if_match: IfMatch,
+    OptionalBody(Note { note }): OptionalBody<Note>,
+) -> Answer<Tagged<Alert>> {
+    let view = app.acknowledge_alert(&id, note, &if_match, &caller).await?;
+    Ok(tagged(&view.version(), Alert::new(view, &caller)))
 }

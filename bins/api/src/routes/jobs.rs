@@ -6,9 +6,10 @@ use axum::http::StatusCode;
 use dilux_core::model::JobId;
 use utoipa_axum::routes;
 
-use super::reply::accepted;
+use super::reply::{Tagged, accepted, tagged};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::input::{Id, IdempotencyKey, Query};
 use crate::permission::Permission;
 use crate::problem::Answer;
@@ -43,25 +44,31 @@ async fn list_jobs(
     params(("job_id" = String, Path, description = "Id of the job")),
     responses((status = 200, body = Job))
 )]
-async fn get_job(State(app): State<App>, caller: Caller, Id(id): Id<JobId>) -> Answer<Json<Job>> {
+async fn get_job(State(app): State<App>, caller: Caller, Id(id): Id<JobId>) -> Answer<Tagged<Job>> {
     let (job, line) = app.view_job(&id).await?;
-    Ok(Json(Job::new(&job, line.as_ref(), &caller)))
+    let body = Job::new(&job.value, line.as_ref(), &caller);
+    Ok(tagged(&job.version, body))
 }
 
 /// Stops a job: at once while no worker has it, else at the worker's next heartbeat. Asked again it
 /// answers the same; a job that is over otherwise is answered with 409.
 #[utoipa::path(
     post, path = "/api/jobs/{job_id}/cancel", tag = "jobs",
-    params(("job_id" = String, Path, description = "Id of the job")),
+    params(
+        ("job_id" = String, Path, description = "Id of the job"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
     responses((status = 200, body = JobCancelled))
 )]
 async fn cancel_job(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<JobId>,
-) -> Answer<Json<JobCancelled>> {
-    let job = app.cancel_job(&id, &caller).await?;
-    Ok(Json(JobCancelled::new(&job, &caller)))
+    if_match: IfMatch,
+) -> Answer<Tagged<JobCancelled>> {
+    let job = app.cancel_job(&id, &if_match, &caller).await?;
+    let body = JobCancelled::new(&job.value, &caller);
+    Ok(tagged(&job.version, body))
 }
 
 /// Books the work of a job anew that failed, was cancelled or missed. Asked again it gives the same

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use dilux_core::model::{BackupId, JobId};
 use utoipa_axum::routes;
 
-use super::reply::accepted;
+use super::reply::{Tagged, accepted, tagged};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::input::{Body, Id, IdempotencyKey, OptionalBody, Query};
@@ -70,9 +70,10 @@ async fn get_restore(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<JobId>,
-) -> Answer<Json<Job>> {
+) -> Answer<Tagged<Job>> {
     let job = app.view_restore(&id).await?;
-    Ok(Json(Job::new(&job, None, &caller)))
+    let body = Job::new(&job.value, None, &caller);
+    Ok(tagged(&job.version, body))
 }
 
 /// Asks for a restore of this backup into a new database.

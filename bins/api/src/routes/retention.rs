@@ -2,18 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
+use dilux_core::expiry::Wish;
 use dilux_core::model::BackupId;
+use dilux_core::repository::Version;
 use utoipa_axum::routes;
 
+use super::reply::{Tagged, tagged};
 use crate::app::{App, BackupView};
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::input::{Id, OptionalBody};
 use crate::permission::Permission;
 use crate::problem::Answer;
 use crate::registration::Routes;
 use crate::wire::backup::Backup;
 use crate::wire::retention::{
-    BackupKept, DryRun, DryRunBody, RetentionPreview, RetentionRuns, Wish,
+    BackupKept, DryRun, DryRunBody, Note, RetentionPreview, RetentionRuns,
 };
 
 pub(super) fn routes() -> Routes {
@@ -53,81 +57,120 @@ async fn list_runs(State(app): State<App>) -> Answer<Json<RetentionRuns>> {
 /// Pins a backup: retention keeps it until it is unpinned. An announced deletion is taken back.
 #[utoipa::path(
     post, path = "/api/backups/{backup_id}/pin", tag = "retention",
-    params(("backup_id" = String, Path, description = "Id of the backup")),
-    request_body = Option<Wish>,
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    request_body = Option<Note>,
     responses((status = 200, body = BackupKept))
 )]
 async fn pin_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,
-    OptionalBody(wish): OptionalBody<Wish>,
-) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.pin(&id, wish, &caller).await?, &caller))
+    if_match: IfMatch,
+    OptionalBody(Note { note }): OptionalBody<Note>,
+) -> Answer<Tagged<BackupKept>> {
+    let wish = Wish::Pin(app.mark(note, &caller));
+    Ok(kept(
+        app.wish(&id, wish, &if_match, &caller).await?,
+        &caller,
+    ))
 }
 
 /// Takes the pin off a backup.
 #[utoipa::path(
     delete, path = "/api/backups/{backup_id}/pin", tag = "retention",
-    params(("backup_id" = String, Path, description = "Id of the backup")),
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
     responses((status = 200, body = BackupKept))
 )]
 async fn unpin_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,
-) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.unpin(&id, &caller).await?, &caller))
+    if_match: IfMatch,
+) -> Answer<Tagged<BackupKept>> {
+    let wish = Wish::Unpin;
+    Ok(kept(
+        app.wish(&id, wish, &if_match, &caller).await?,
+        &caller,
+    ))
 }
 
 /// Holds a backup: it stays until the hold is released. An announced deletion is taken back.
 #[utoipa::path(
     post, path = "/api/backups/{backup_id}/hold", tag = "retention",
-    params(("backup_id" = String, Path, description = "Id of the backup")),
-    request_body = Option<Wish>,
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    request_body = Option<Note>,
     responses((status = 200, body = BackupKept))
 )]
 async fn hold_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,
-    OptionalBody(wish): OptionalBody<Wish>,
-) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.hold(&id, wish, &caller).await?, &caller))
+    if_match: IfMatch,
+    OptionalBody(Note { note }): OptionalBody<Note>,
+) -> Answer<Tagged<BackupKept>> {
+    let wish = Wish::Hold(app.mark(note, &caller));
+    Ok(kept(
+        app.wish(&id, wish, &if_match, &caller).await?,
+        &caller,
+    ))
 }
 
 /// Releases the hold on a backup.
 #[utoipa::path(
     delete, path = "/api/backups/{backup_id}/hold", tag = "retention",
-    params(("backup_id" = String, Path, description = "Id of the backup")),
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
     responses((status = 200, body = BackupKept))
 )]
 async fn release_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,
-) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.release(&id, &caller).await?, &caller))
+    if_match: IfMatch,
+) -> Answer<Tagged<BackupKept>> {
+    let wish = Wish::Release;
+    Ok(kept(
+        app.wish(&id, wish, &if_match, &caller).await?,
+        &caller,
+    ))
 }
 
 /// Takes an announced deletion back, and pins the backup, or the next run would announce it again.
 #[utoipa::path(
     post, path = "/api/backups/{backup_id}/undelete", tag = "retention",
-    params(("backup_id" = String, Path, description = "Id of the backup")),
-    request_body = Option<Wish>,
+    params(
+        ("backup_id" = String, Path, description = "Id of the backup"),
+        ("If-Match" = Option<String>, Header, description = "ETag that must still hold"),
+    ),
+    request_body = Option<Note>,
     responses((status = 200, body = BackupKept))
 )]
 async fn undelete_backup(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<BackupId>,
-    OptionalBody(wish): OptionalBody<Wish>,
-) -> Answer<Json<BackupKept>> {
-    Ok(kept(&app.undelete(&id, wish, &caller).await?, &caller))
+    if_match: IfMatch,
+    OptionalBody(Note { note }): OptionalBody<Note>,
+) -> Answer<Tagged<BackupKept>> {
+    let wish = Wish::Undelete(app.mark(note, &caller));
+    Ok(kept(
+        app.wish(&id, wish, &if_match, &caller).await?,
+        &caller,
+    ))
 }
 
-fn kept(view: &BackupView, caller: &Caller) -> Json<BackupKept> {
-    Json(BackupKept {
-        backup: Backup::new(view, caller),
-    })
+fn kept((view, version): (BackupView, Version), caller: &Caller) -> Tagged<BackupKept> {
+    let backup = Backup::new(&view, caller);
+    tagged(&version, BackupKept { backup })
 }

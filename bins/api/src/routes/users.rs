@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use dilux_core::accounts::{NewUser, Preferences, UserChange};
 use dilux_core::model::UserId;
 use utoipa_axum::routes;
@@ -62,30 +63,35 @@ async fn create_user(
     get, path = "/api/users/me", tag = "access",
     responses((status = 200, body = Me))
 )]
-async fn get_me(State(app): State<App>, caller: Caller) -> Answer<Json<Me>> {
-    let user = match &caller.person {
-        Some(person) => User::from(&app.view_user(&person.id, &caller).await?.value),
-        None => User::of_program(&caller, &app.installation.clock.now().to_string()),
-    };
+async fn get_me(State(app): State<App>, caller: Caller) -> Answer<Response> {
     let is_first_run = app.is_first_run().await?;
-    Ok(Json(Me { user, is_first_run }))
+    let Some(person) = &caller.person else {
+        let user = User::of_program(&caller, &app.installation.clock.now().to_string());
+        return Ok(Json(Me { user, is_first_run }).into_response());
+    };
+    let found = app.view_user(&person.id, &caller).await?;
+    let user = User::from(&found.value);
+    Ok(tagged(&found.version, Me { user, is_first_run }).into_response())
 }
 
 /// Sets own preferences.
 #[utoipa::path(
     put, path = "/api/users/me/preferences", tag = "access", request_body = PreferencesBody,
+    params(("If-Match" = Option<String>, Header, description = "ETag that must still hold")),
     responses((status = 200, body = UserSaved))
 )]
 async fn set_preferences(
     State(app): State<App>,
     caller: Caller,
+    if_match: IfMatch,
     Body(preferences): Body<Preferences>,
-) -> Answer<Json<UserSaved>> {
-    let user = app.prefer(preferences, &caller).await?;
-    Ok(Json(UserSaved {
+) -> Answer<Tagged<UserSaved>> {
+    let user = app.prefer(preferences, &if_match, &caller).await?;
+    let saved = UserSaved {
         message: "Preferences updated".to_owned(),
         user: User::from(&user.value),
-    }))
+    };
+    Ok(tagged(&user.version, saved))
 }
 
 /// One person: oneself, or for admins anybody.

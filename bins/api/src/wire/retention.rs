@@ -18,12 +18,13 @@ const NOTE_LIMIT: usize = 1000;
 
 /// Why somebody wishes it so: that a backup is kept, that an alert is known.
 #[derive(Debug, ToSchema)]
-pub(crate) struct Wish {
+#[schema(as = Wish)]
+pub(crate) struct Note {
     /// Why, for those who read it later; at most 1000 characters.
     pub(crate) note: Option<String>,
 }
 
-impl FromFields for Wish {
+impl FromFields for Note {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let note: Option<String> = fields.optional("note");
         if note

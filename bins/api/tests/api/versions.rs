@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use dilux_api::openapi;
+use dilux_core::model::BackupStatus;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::backups::Shop;
-use crate::seeds::id;
+use crate::seeds::{Seed, id};
 use crate::server::PASSWORD;
+use crate::sessions::member;
+use crate::world::{START, World};
 
-/// What only its owner edits, and no two admins.
+/// What only its owner edits, and no two admins. The new password is guarded by the present one.
 const OF_ONE_PERSON: [&str; 2] = ["/api/users/me/preferences", "/api/users/me/password"];
 
 /// A thing that is edited.
@@ -125,4 +129,109 @@ async fn a_20_the_second_of_two_admins_is_told_the_present_version_by_every_upda
             .call_with(Method::PUT, &it.path, &any, Some(&it.first));
         last.await.expect(200);
     }
+}
+
+async fn version(world: &World, path: &str) -> String {
+    let answer = world.get(path).await;
+    let tag = answer.header("etag").to_owned();
+    answer.expect(200);
+    assert!(!tag.is_empty(), "{path} gives no version");
+    tag
+}
+
+/// Fails unless a change with another version than the present one is refused and tells that one.
+async fn is_guarded(world: &World, read: &str, method: Method, path: &str) {
+    let present = version(world, read).await;
+    let stale = [("if-match", "\"another\"")];
+    let refused = world.call_with(method, path, &stale, None).await;
+    assert_eq!(refused.header("etag"), present, "{path}");
+    refused.expect(412);
+    assert_eq!(version(world, read).await, present, "{path}");
+}
+
+#[tokio::test]
+async fn wishes_about_a_backup_are_guarded_by_its_version() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    let backup = shop.seed().plant(world).await;
+    let read = format!("/api/backups/{backup}");
+    for (method, wish) in [
+        (Method::POST, "pin"),
+        (Method::DELETE, "pin"),
+        (Method::POST, "hold"),
+        (Method::DELETE, "hold"),
+        (Method::POST, "undelete"),
+    ] {
+        is_guarded(world, &read, method, &format!("{read}/{wish}")).await;
+    }
+    is_guarded(world, &read, Method::DELETE, &read).await;
+    let first = version(world, &read).await;
+    let guard = [("if-match", first.as_str())];
+    let pin = format!("{read}/pin");
+    let pinned = world.call_with(Method::POST, &pin, &guard, None).await;
+    assert_eq!(pinned.status, 200, "{}", pinned.body);
+    assert_eq!(pinned.header("etag"), version(world, &read).await);
+    let late = world.call_with(Method::DELETE, &pin, &guard, None).await;
+    late.is(412);
+}
+
+#[tokio::test]
+async fn a_job_and_an_alert_are_changed_as_they_were_seen() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    let trigger = format!("/api/databases/{}/backup", shop.database);
+    let job = world.post(&trigger, &json!({})).await.expect(202);
+    let job = format!("/api/jobs/{}", job["job_id"].as_str().unwrap());
+    let cancel = format!("{job}/cancel");
+    is_guarded(world, &job, Method::POST, &cancel).await;
+    let seen = version(world, &job).await;
+    let guard = [("if-match", seen.as_str())];
+    let cancelled = world.call_with(Method::POST, &cancel, &guard, None).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    assert_eq!(cancelled.header("etag"), version(world, &job).await);
+
+    let failed = Seed {
+        at: START.parse::<Timestamp>().unwrap() - SignedDuration::from_hours(8),
+        status: BackupStatus::Failed,
+        ..shop.seed()
+    };
+    failed.plant(world).await;
+    let alerts = world.get("/api/alerts").await.expect(200);
+    let alert = format!(
+        "/api/alerts/{}",
+        alerts["alerts"][0]["id"].as_str().unwrap()
+    );
+    let acknowledge = format!("{alert}/acknowledge");
+    is_guarded(world, &alert, Method::POST, &acknowledge).await;
+    let seen = version(world, &alert).await;
+    let guard = [("if-match", seen.as_str())];
+    let noted = world.call_with(Method::POST, &acknowledge, &guard, None);
+    assert_eq!(noted.await.status, 200);
+    let late = world.call_with(Method::POST, &acknowledge, &guard, None);
+    late.await.is(412);
+}
+
+#[tokio::test]
+async fn own_preferences_are_guarded_by_the_version_of_the_person() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    let ann = member(world, "ann@example.com", "viewer").await;
+    let seen = ann.get(world, "/api/users/me").await;
+    let seen = seen.header("etag").to_owned();
+    let body = json!({ "dark_mode": true });
+    let put = async |tag: &str| {
+        let path = "/api/users/me/preferences";
+        let headers = [ann.headers().as_slice(), &[("if-match", tag)]].concat();
+        world
+            .call_bare(Method::PUT, path, &headers, Some(&body))
+            .await
+    };
+    let stale = put("\"another\"").await;
+    assert_eq!(stale.header("etag"), seen);
+    stale.is(412);
+    let changed = put(&seen).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let now = ann.get(world, "/api/users/me").await;
+    assert_eq!(changed.header("etag"), now.header("etag"));
+    assert_ne!(changed.header("etag"), seen);
 }

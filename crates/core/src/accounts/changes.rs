@@ -7,9 +7,14 @@ use crate::repository::{Version, Versioned};
 
 impl Accounts {
     /// Sets own preferences.
-    pub async fn prefer(&self, id: &UserId, wished: Preferences) -> Result<Versioned<User>> {
+    pub async fn prefer(
+        &self,
+        id: &UserId,
+        wished: Preferences,
+        accepts: &(dyn Fn(&Version) -> Result<()> + Sync),
+    ) -> Result<Versioned<User>> {
         let (_, user) = self
-            .edit(id, &|_| Ok(()), &|user| {
+            .edit(id, accepts, &|user| {
                 user.dark_mode = wished.dark_mode.unwrap_or(user.dark_mode);
                 user.page_size = wished.page_size.unwrap_or(user.page_size);
                 Ok(())

@@ -217,7 +217,7 @@ impl Application {
     }
 
     async fn cancel_unless_over(&self, job: &Job, caller: &Caller) -> Result<()> {
-        match self.cancel_job(&job.id, caller).await {
+        match self.cancel_job(&job.id, &IfMatch::Absent, caller).await {
             // It ended by itself in the meantime.
             Ok(_) | Err(Error::WrongState(_)) => Ok(()),
             Err(error) => Err(error),
