@@ -7,6 +7,7 @@ use dilux_core::model::{
     Work,
 };
 use dilux_core::random::hex_text;
+use dilux_core::schedule::Timeliness;
 use dilux_core::storage::{BlobName, ContainerName, PutCondition, PutOptions, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_drivers::RunningDump;
@@ -63,6 +64,15 @@ impl Processor {
             return self
                 .miss(claim, "the database was disabled before its backup began")
                 .await;
+        }
+        match self
+            .timeliness(job, &subject.database, &subject.engine)
+            .await
+        {
+            Ok(Timeliness::Timely) => {}
+            Ok(Timeliness::Wait(end)) => return self.give_back_until(claim, end).await,
+            Ok(Timeliness::TooLate(reason)) => return self.miss(claim, &reason).await,
+            Err(error) => return Err(storage_failure("the policy could not be read", &error)),
         }
         self.record_start(job, &subject).await?;
         crash::point("after-history-started");

@@ -53,6 +53,9 @@ impl Processor {
     /// Lets a job in that a message rang for, when there is a place.
     pub(crate) async fn enter(&self, job: Versioned<Job>) -> StorageResult<Entry> {
         let now = self.installation.clock.now();
+        if let Some(end) = self.blackout_end(&job.value).await? {
+            return self.postpone(job, end).await;
+        }
         let engine = self.loaded_engine(&job.value).await?;
         let dispatcher = &self.installation.dispatcher;
         if !dispatcher.admit(&job.value, engine.as_ref()).await? {
@@ -119,6 +122,16 @@ impl Processor {
             Err(error) if error.kind() != StorageErrorKind::PreconditionFailed => Err(error),
             _ => Ok(Entry::Wait(WAIT_FOR_A_PLACE)),
         }
+    }
+}
+
+/// How long a message is hidden that is to come back at `at`: at most the queue's seven days.
+pub(crate) fn bell_in(at: Timestamp, now: Timestamp) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600 - 1);
+    if at > now {
+        wait_until(at, now).min(LONGEST)
+    } else {
+        Duration::ZERO
     }
 }
 

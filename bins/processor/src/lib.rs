@@ -12,6 +12,7 @@ mod leftovers;
 mod restore;
 mod run;
 mod subject;
+mod timing;
 mod verify;
 
 use std::sync::Arc;

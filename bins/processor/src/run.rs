@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use crate::Processor;
 use crate::claim::{Claim, ClaimError, StopReason};
+use crate::entry::bell_in;
 use crate::keeper::{Activity, HeldMessage, keep};
 
 impl Processor {
@@ -89,6 +90,12 @@ impl Processor {
 
     async fn settle(&self, claim: &Claim, message: &HeldMessage, outcome: Result<(), Failure>) {
         let settled = match outcome {
+            Ok(()) if !claim.job().await.is_terminal() => {
+                let job = claim.job().await;
+                let now = self.installation.clock.now();
+                message.hide(bell_in(job.not_before, now)).await;
+                Ok(())
+            }
             Ok(()) => {
                 message.delete().await;
                 crash::point("after-message-deleted");

@@ -10,6 +10,7 @@ mod preview;
 mod seed;
 mod slot;
 mod state;
+mod timely;
 
 pub use mark::ScheduleMark;
 pub use outlook::{Outlook, TierOutlook};
@@ -18,3 +19,4 @@ pub use preview::{Run, next_runs};
 pub use seed::{DEFAULT_POLICY, system_policies};
 pub use slot::{Slots, opened};
 pub use state::{SlotJob, SlotOutcome, TierState};
+pub use timely::{Timeliness, timeliness};

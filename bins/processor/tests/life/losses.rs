@@ -51,7 +51,7 @@ async fn a_03_a_database_that_is_down_is_tried_as_often_as_attempts_allow_and_de
 }
 
 /// Leaves the job as a worker does that dies at once: claimed, with a lease that is over.
-async fn die_on(world: &World, id: &JobId) {
+pub(crate) async fn die_on(world: &World, id: &JobId) {
     let jobs = &world.installation.repositories.jobs;
     let stored = jobs.get(id).await.unwrap().unwrap();
     let worker: WorkerId = "dead".parse().unwrap();

@@ -5,4 +5,5 @@
 mod limits;
 mod losses;
 mod played;
+mod timing;
 mod world;
