@@ -8,6 +8,7 @@ mod expire;
 mod plan;
 mod tick;
 mod timers;
+mod withdraw;
 
 use std::time::Duration;
 

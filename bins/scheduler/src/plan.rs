@@ -8,14 +8,13 @@ use dilux_core::model::{
     BackupWork, Database, Engine, Job, JobId, JobOwner, JobState, Tier, Trigger, Work,
 };
 use dilux_core::repository::{ClaimedJob, Listing, ScheduleState, Versioned};
-use dilux_core::schedule::{
-    MissedSlots, Outlook, Plan, PlannedJob, Situation, SlotOutcome, TierState, plan,
-};
+use dilux_core::schedule::{MissedSlots, Outlook, Plan, PlannedJob, SlotOutcome, TierState, plan};
 use dilux_core::storage::{StorageErrorKind, StorageResult};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Scheduler;
 use crate::catalogue::Rules;
+use crate::withdraw::{is_withdrawn, keep_place, situation};
 
 /// How long after its slot a job that nobody reported to be over is looked at in every tick.
 const LOOK_AFTER: SignedDuration = SignedDuration::from_hours(1);
@@ -46,16 +45,13 @@ impl Scheduler {
         if !needs_attention(&states, &subject.rules.outlook) {
             return Ok(0);
         }
-        let look = self.look_at_jobs(&mut states, subject).await?;
-        let situation = Situation {
-            database: &subject.database.id,
-            policy: subject.rules.policy,
-            outlook: &subject.rules.outlook,
-            edited_at: subject.edited_at,
-            states: &states,
-            active: &look.active,
-        };
-        let mut decided = plan(&situation);
+        let mut look = self.look_at_jobs(&mut states, subject).await?;
+        self.withdraw_overtaken(subject, &mut states, &mut look)
+            .await?;
+        let mut decided = plan(&situation(subject, &states, &look));
+        for job in &mut decided.jobs {
+            keep_place(job, &look, subject.rules.outlook.now);
+        }
         complete(&mut decided, &states, &stored);
         let repository = &self.installation.repositories.schedule;
         let id = &subject.database.id;
@@ -152,9 +148,10 @@ impl Scheduler {
         subject: &Subject<'_>,
     ) -> StorageResult<Look> {
         let outlook = &subject.rules.outlook;
+        let is_any_owed = states.iter().any(|state| is_owed(state, outlook));
         let mut ids: Vec<JobId> = states
             .iter()
-            .filter(|state| needs_look(state, outlook))
+            .filter(|state| needs_look(state, outlook) || (is_any_owed && state.is_open()))
             .filter_map(|state| state.job.as_ref().map(|job| job.id.clone()))
             .collect();
         ids.sort_unstable();
@@ -162,7 +159,7 @@ impl Scheduler {
         let mut look = Look::default();
         for id in ids {
             let job = match self.installation.repositories.jobs.get(&id).await {
-                Ok(job) => job.map(|job| job.value),
+                Ok(job) => job,
                 Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                     tracing::error!(
                         database.id = %subject.database.id, database = %subject.database.label,
@@ -176,13 +173,9 @@ impl Scheduler {
                 Err(error) => return Err(error),
             };
             if let Some(job) = &job {
-                for state in states.iter_mut() {
-                    state.settle(job);
-                }
-                if is_under_way(job, outlook.now) {
-                    look.active.push(id.clone());
-                }
+                look.note(job, states, outlook.now);
             }
+            let job = job.map(|job| job.value);
             let is_orphan = |state: &&TierState| {
                 let is_mine = state.job.as_ref().is_some_and(|mine| mine.id == id);
                 is_mine
@@ -201,11 +194,42 @@ impl Scheduler {
 
 /// What a look at jobs found.
 #[derive(Default)]
-struct Look {
+pub(crate) struct Look {
     /// Jobs that have begun, or should have, and are not over.
-    active: Vec<JobId>,
+    pub(crate) active: Vec<JobId>,
+    /// Jobs that wait and that nobody has claimed yet.
+    pub(crate) waiting: Vec<Versioned<Job>>,
+    /// Jobs that were withdrawn before anybody claimed them.
+    pub(crate) withdrawn: Vec<JobId>,
+    /// Since when those could have begun.
+    pub(crate) due_since: Vec<(JobId, Timestamp)>,
     /// Jobs that were decided and never booked.
     lost: Vec<PlannedJob>,
+}
+
+impl Look {
+    /// Notes how a job stands that `states` may wait for.
+    fn note(&mut self, job: &Versioned<Job>, states: &mut [TierState], now: Timestamp) {
+        let is_awaited = |state: &TierState| state.is_open() && state.is_served_by(&job.value);
+        if is_withdrawn(&job.value) && states.iter().any(is_awaited) {
+            self.withdraw(&job.value);
+        }
+        for state in states.iter_mut() {
+            state.settle(&job.value);
+        }
+        if is_under_way(&job.value, now) {
+            self.active.push(job.value.id.clone());
+        }
+        if job.value.state == JobState::Pending && job.value.epoch == 0 {
+            self.waiting.push(job.clone());
+        }
+    }
+
+    /// Notes that a job was withdrawn.
+    pub(crate) fn withdraw(&mut self, job: &Job) {
+        self.withdrawn.push(job.id.clone());
+        self.due_since.push((job.id.clone(), job.not_before));
+    }
 }
 
 /// Whether anything has to be decided or completed for a database.
@@ -241,8 +265,8 @@ fn needs_look(state: &TierState, outlook: &Outlook) -> bool {
 }
 
 /// Whether a job has begun, or should have, and is not over.
-fn is_under_way(job: &Job, now: Timestamp) -> bool {
-    let waits = matches!(job.state, JobState::Pending) && job.not_before > now;
+pub(crate) fn is_under_way(job: &Job, now: Timestamp) -> bool {
+    let waits = job.state == JobState::Pending && job.epoch == 0 && job.not_before > now;
     !job.is_terminal() && !waits
 }
 
@@ -267,6 +291,7 @@ fn lost_job(id: &JobId, states: &[&TierState], now: Timestamp) -> Option<Planned
         tiers,
         not_before: slot.max(now),
         attempts: None,
+        replaces: Vec::new(),
         reason: format!(
             "{}; booked late: it was decided and not booked",
             states.first()?.reason
@@ -299,12 +324,8 @@ fn job_of(subject: &Subject<'_>, planned: &PlannedJob, id: JobId, tiers: Vec<Tie
         attempts: planned.attempts,
         reason: Some(planned.reason.clone()),
     });
-    Job::new(
-        id,
-        owner,
-        work,
-        Trigger::Scheduler,
-        subject.rules.outlook.now,
-    )
-    .starting(planned.not_before)
+    let now = subject.rules.outlook.now;
+    let mut job = Job::new(id, owner, work, Trigger::Scheduler, now);
+    job.not_before = planned.not_before;
+    job
 }

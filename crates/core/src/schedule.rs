@@ -14,7 +14,7 @@ mod timely;
 
 pub use mark::ScheduleMark;
 pub use outlook::{Outlook, TierOutlook};
-pub use plan::{MissedSlots, Plan, PlannedJob, Situation, plan};
+pub use plan::{MissedSlots, Plan, PlannedJob, Situation, overtaken, plan};
 pub use preview::{Run, next_runs};
 pub use seed::{DEFAULT_POLICY, system_policies};
 pub use slot::{Slots, opened};

@@ -1,6 +1,7 @@
 //! The rules that hold at the end, when everything had time to settle.
 
 mod alerts;
+mod blackouts;
 mod points;
 pub(crate) mod rebuild;
 mod restores;
@@ -56,6 +57,7 @@ pub(crate) fn violations(content: &Content, facts: &Facts<'_>) -> Vec<String> {
     jobs(content, facts, &mut found);
     alerts::check(content, facts, &mut found);
     manifests(content, facts, &mut found);
+    blackouts::check(content, facts, &mut found);
     restores::check(content, facts, &mut found);
     points::check(content, facts, &mut found);
     slots::check(content, facts, &mut found);
@@ -78,7 +80,9 @@ fn jobs(content: &Content, facts: &Facts<'_>, found: &mut Vec<String>) {
             continue;
         }
         let may_be_missed = |subject: &Subject| subject.is_toggled && subject.id == key.partition;
-        if state == "missed" && !facts.subjects.iter().any(may_be_missed) {
+        // One that was withdrawn: its slots have another job, or are recorded as missed.
+        let is_withdrawn = state == "missed" && job.number("epoch") == 0;
+        if state == "missed" && !is_withdrawn && !facts.subjects.iter().any(may_be_missed) {
             let reason = job.text("reason");
             found.push(format!("I3: job {id} was missed for no reason: {reason}"));
         }

@@ -6,6 +6,7 @@ mod changes;
 mod clocks;
 mod damage;
 mod faults;
+mod overtaken;
 mod repeats;
 mod tick;
 mod timers;

@@ -4,9 +4,12 @@
 mod book;
 mod change;
 mod judge;
+mod overtake;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use overtake::overtaken;
 
 use super::pause::Failing;
 use super::{Outlook, SlotJob, SlotOutcome, Slots, TierOutlook, TierState};
@@ -28,6 +31,9 @@ pub struct Situation<'a> {
     pub states: &'a [TierState],
     /// Jobs of these states that have begun, or should have, and are not over.
     pub active: &'a [JobId],
+    /// Jobs of these states that were withdrawn before anybody began them, since a newer slot had
+    /// overtaken theirs.
+    pub withdrawn: &'a [JobId],
 }
 
 /// A job to book.
@@ -45,6 +51,8 @@ pub struct PlannedJob {
     pub attempts: Option<u32>,
     /// Why, for people.
     pub reason: String,
+    /// The withdrawn jobs that it takes the place of.
+    pub replaces: Vec<JobId>,
 }
 
 /// Slots of a tier that no job serves.
@@ -85,6 +93,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     planner.follow_changes();
     planner.decide_now();
     planner.decide_ahead();
+    planner.give_up_overtaken();
     planner.finish()
 }
 

@@ -182,6 +182,7 @@ impl Life {
             edited_at: self.edited_at,
             states: &before,
             active: &active,
+            withdrawn: &[],
         };
         let plan = planner(&situation);
         let mut after = before.clone();

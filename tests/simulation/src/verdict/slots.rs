@@ -46,7 +46,9 @@ pub(super) fn check(content: &Content, facts: &Facts<'_>, found: &mut Vec<String
 fn served<'a>(content: &'a Content, subject: &Subject) -> Served<'a> {
     let mut served = Served::new();
     let jobs = content.rows("jobs");
-    for (key, job) in jobs.filter(|(key, _)| key.partition == subject.id) {
+    let is_withdrawn = |job: &Row| job.text("state") == "missed" && job.number("epoch") == 0;
+    let jobs = jobs.filter(|(key, job)| key.partition == subject.id && !is_withdrawn(job));
+    for (key, job) in jobs {
         for slot in slots_of(job, subject) {
             let by = (key.row.as_str(), job.text("state"));
             served.entry(slot).or_default().push(by);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use dilux_core::installation::Installation;
 use dilux_core::model::{
-    AuthMethod, BackupPolicy, Compression, CredentialSource, Database, DayOfMonth, DayOfWeek,
-    Engine, EngineId, EngineType, HourlyInterval, KeepCount, PolicySource, TierRule, TierSchedule,
-    TlsMode,
+    AuthMethod, BackupPolicy, Blackout, Compression, CredentialSource, Database, DayOfMonth,
+    DayOfWeek, Engine, EngineId, EngineType, HourlyInterval, KeepCount, PolicySource, TierRule,
+    TierSchedule, TlsMode,
 };
 use dilux_core::schedule::system_policies;
 use dilux_core::secret::{SecretName, SecretValue};
@@ -182,7 +182,14 @@ fn policies(installation: &Installation, dice: &Dice) -> anyhow::Result<Vec<Back
                 let keep = KeepCount::new(i64::try_from(dice.between(1, 4))?)?;
                 rules.push(TierRule { schedule, keep });
             }
+            let mut timing = template.timing.clone();
+            if id == "often" {
+                // A slot of each day waits for its end, and so does what is late.
+                let window = Blackout::new(Vec::new(), "05:00".parse()?, "09:00".parse()?);
+                timing = timing.with_blackouts(vec![window])?;
+            }
             Ok(BackupPolicy {
+                timing,
                 id: id.parse()?,
                 name: id.parse()?,
                 is_system: false,

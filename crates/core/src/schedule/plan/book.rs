@@ -200,10 +200,11 @@ impl Planner<'_> {
         PlannedJob {
             id: JobId::derive(self.situation.database, &key),
             slot,
-            tiers,
             not_before,
             attempts: pause::attempts(&self.states, not_before, self.failing.is_some()),
             reason,
+            replaces: self.replaced_by(&tiers),
+            tiers,
         }
     }
 

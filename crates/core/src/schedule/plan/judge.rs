@@ -52,6 +52,9 @@ impl Planner<'_> {
             return (latest, Verdict::Nothing);
         }
         if last >= latest {
+            if self.is_withdrawn(state) && self.limit_passed(last).is_none() {
+                return (last, Verdict::Due);
+            }
             return (last, self.judge_retry(state));
         }
         if let Some(hours) = self.limit_passed(latest) {
