@@ -3,6 +3,7 @@
 //! Any number of schedulers may run: a job's id is a hash of what it is for, and booking is
 //! insert-if-absent, so the same slot is booked once; a slot of a timer is run by one of them.
 
+mod audit;
 mod catalogue;
 mod expire;
 mod plan;

@@ -81,7 +81,7 @@ impl Scheduler {
         let repository = &self.installation.repositories.schedule;
         let id = &subject.database.id;
         let now = subject.rules.outlook.now;
-        repository.record_misses(id, missed, now).await?;
+        let recorded = repository.record_misses(id, missed, now).await?;
         for slots in missed {
             tracing::warn!(
                 database.id = %id, database = %subject.database.label, tier = %slots.tier,
@@ -100,6 +100,9 @@ impl Scheduler {
                     tiers,
                 });
             }
+        }
+        for miss in &recorded {
+            self.audit_miss(subject, miss).await?;
         }
         if !booked.is_empty() || !missed.is_empty() {
             repository.confirm(id, &booked).await?;

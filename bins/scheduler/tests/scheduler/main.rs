@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod acceptance;
+mod audit;
 mod changes;
 mod clocks;
 mod damage;

@@ -223,6 +223,13 @@ impl AlertId {
     }
 }
 
+impl AuditId {
+    /// The id of the entry that tells of `key`, for entries that may be written more than once.
+    pub fn derive(key: &str) -> Self {
+        Self(hash_text(&[b"audit|", key.as_bytes()]))
+    }
+}
+
 /// 130 bits of the SHA-256 of `parts`, in characters that ids may have.
 fn hash_text(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();

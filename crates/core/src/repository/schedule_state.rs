@@ -188,23 +188,41 @@ impl ScheduleStateRepository {
         Ok(())
     }
 
-    /// Records slots that were given up. Recording the same again changes nothing.
+    /// Records slots that were given up. Recording the same again changes nothing: given is what
+    /// stands there, with the time of the first record.
     pub async fn record_misses(
         &self,
         database: &DatabaseId,
         missed: &[MissedSlots],
         at: Timestamp,
-    ) -> StorageResult<()> {
+    ) -> StorageResult<Vec<Miss>> {
+        let mut recorded = Vec::with_capacity(missed.len());
         for slots in missed {
             let miss = Miss {
                 database_id: database.clone(),
                 slots: slots.clone(),
                 decided_at: at,
             };
-            let operation = TableOperation::Replace(entity(&miss), Condition::None);
-            self.tables.write(&self.misses, operation).await?;
+            recorded.push(self.record_miss(miss).await?);
         }
-        Ok(())
+        Ok(recorded)
+    }
+
+    async fn record_miss(&self, miss: Miss) -> StorageResult<Miss> {
+        let entity = entity(&miss);
+        let insert = TableOperation::Insert(entity.clone());
+        match self.tables.write(&self.misses, insert).await {
+            Err(error) if error.kind() == StorageErrorKind::AlreadyExists => {}
+            written => return written.map(|_| miss),
+        }
+        let found = self.tables.get(&self.misses, &entity.key).await?;
+        let known = found.and_then(|row| super::collection::decode::<Miss>(&row).ok());
+        if let Some(known) = known.filter(|known| known.value.slots == miss.slots) {
+            return Ok(known.value);
+        }
+        let operation = TableOperation::Replace(entity, Condition::None);
+        self.tables.write(&self.misses, operation).await?;
+        Ok(miss)
     }
 
     /// The newest slots of a database that were given up, at most `most` rows.
