@@ -142,6 +142,9 @@ async fn storage(settings: Settings) -> Vec<Finding> {
 }
 
 async fn clock(installation: &Installation) -> Finding {
+    if let Ok(Some(doubt)) = installation.clock_doubt().await {
+        return Finding::Bad(doubt);
+    }
     match installation.storage_time().await {
         Ok(theirs) => {
             let skew = SystemClock.now().duration_since(theirs).abs();

@@ -174,6 +174,8 @@ pub struct RetentionFacts {
 pub struct HealthFacts {
     /// How far the scheduler's clock is ahead of the store's.
     pub clock_skew_seconds: i64,
+    /// Why the machine's clock is not believed, where nothing but itself contradicts it.
+    pub clock_doubt: Option<String>,
     /// Stores that do not answer.
     pub silent_stores: Vec<SilentStore>,
     /// Messages in the queue, hidden ones included, about; nothing where the queue is silent.

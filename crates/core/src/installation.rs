@@ -1,5 +1,7 @@
 //! An installation as every service sees it: settings, stores, repositories, clock.
 
+mod clock_watch;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -122,12 +124,11 @@ impl Installation {
     }
 
     /// An error when this machine's clock is far from the store's, and so from those of others who
-    /// work on it. An embedded store has no clock but this machine's: it only sees to it that time
-    /// never runs back there, so after a jump forward and back it would stay ahead for as long as
-    /// the jump was, and says nothing of who is right. It is not asked.
+    /// work on it. An embedded store has no clock but this machine's, and nobody to disagree with:
+    /// there it is noted what the clock shows, so that a jump is noticed before anything expires.
     pub async fn check_clock(&self) -> Result<()> {
         if self.storage.embedded.is_some() {
-            return Ok(());
+            return Ok(self.watch_clock().await?);
         }
         let before = self.clock.now();
         let stored = self.storage_time().await?;
@@ -150,14 +151,21 @@ impl Installation {
         )))
     }
 
-    /// What time it is by the store's clock, told by a row that is written for it.
+    /// What time it is by the store's clock, told by a row that is written for it. The versions of an
+    /// embedded store only ever grow, so after a clock was set forward and back they are ahead of
+    /// it: they are versions then, and its time is the clock's.
     pub async fn storage_time(&self) -> Result<Timestamp> {
         let table = self.repositories.settings.table();
         let key = EntityKey::new("clock", "probe");
         let probe = TableOperation::Replace(Entity::new(key.clone()), Condition::None);
         self.storage.tables.write(table, probe).await?;
         let row = self.storage.tables.get(table, &key).await?;
-        row.map(|row| row.timestamp)
-            .ok_or_else(|| Error::Conflict("the probe row vanished".to_owned()))
+        let written = row
+            .map(|row| row.timestamp)
+            .ok_or_else(|| Error::Conflict("the probe row vanished".to_owned()))?;
+        Ok(match self.storage.embedded {
+            Some(_) => written.min(self.clock.now()),
+            None => written,
+        })
     }
 }

@@ -78,6 +78,9 @@ impl Expiry {
     /// begin at once. Gives no report then.
     pub async fn run_until(&self, stop: &CancellationToken) -> Result<Option<ExpiryReport>> {
         let now = self.trusted_time().await?;
+        if let Some(doubt) = self.installation.clock_doubt().await? {
+            return Err(Error::Refused(doubt));
+        }
         let ahead = now.duration_since(self.installation.clock.now());
         let elsewhere = ExpiryReport {
             is_elsewhere: true,

@@ -38,6 +38,7 @@ pub async fn examine(installation: &Installation) -> Result<HealthReport> {
         at_risk: Vec::new(),
     };
     look.facts.clock_skew_seconds = installation.clock.now().duration_since(now).as_secs();
+    look.facts.clock_doubt = installation.clock_doubt().await?;
     look.at_stores().await;
     look.at_databases().await?;
     look.at_backups().await?;

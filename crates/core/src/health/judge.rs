@@ -61,6 +61,9 @@ fn storage(facts: &HealthFacts) -> Verdict {
 }
 
 fn clock(facts: &HealthFacts) -> Verdict {
+    if let Some(doubt) = &facts.clock_doubt {
+        return unhealthy(doubt.clone());
+    }
     let skew = facts.clock_skew_seconds;
     let apart = format!(
         "the clocks of scheduler and store are {} s apart",

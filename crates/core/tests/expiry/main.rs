@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod acceptance;
+mod clock_jumps;
 mod crashes;
 mod damage;
 mod deletion;

@@ -58,6 +58,9 @@ fn each_thing_that_is_wrong_is_named_by_its_check_and_decides_the_verdict() {
             });
         }),
         ("clock", Unhealthy, |facts| facts.clock_skew_seconds = -301),
+        ("clock", Unhealthy, |facts| {
+            facts.clock_doubt = Some("it was set back".to_owned());
+        }),
         ("databases", Degraded, |facts| facts.databases.at_risk = 1),
         ("databases", Unhealthy, |facts| {
             facts.databases = DatabaseCounts {
