@@ -54,6 +54,7 @@ impl Holding {
             id: self.id.clone(),
             taken_at: self.manifest.started_at,
             tiers: self.manifest.tiers.clone(),
+            slot: self.manifest.slot,
             soundness,
             is_pinned: self.state.pin.is_some(),
             is_held: self.state.hold.is_some() || self.is_obscure,

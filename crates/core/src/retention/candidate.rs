@@ -35,6 +35,8 @@ pub struct Candidate {
     pub taken_at: Timestamp,
     /// Tiers that it serves; empty for a manual one.
     pub tiers: Vec<Tier>,
+    /// The slot that it was made for; nothing for a manual one.
+    pub slot: Option<Timestamp>,
     /// What is known of its data.
     pub soundness: Soundness,
     /// Whether somebody pinned it.

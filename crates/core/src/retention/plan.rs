@@ -51,6 +51,8 @@ impl Plan {
 struct Judged<'a> {
     candidate: &'a Candidate,
     keeps: Vec<KeepReason>,
+    /// The slot for which a newer one takes the place in a tier.
+    doubled: Option<Timestamp>,
 }
 
 impl Judged<'_> {
@@ -66,6 +68,7 @@ pub fn plan(candidates: &[Candidate], rules: &Rules, now: Timestamp) -> Plan {
         .map(|candidate| Judged {
             candidate,
             keeps: Vec::new(),
+            doubled: None,
         })
         .collect();
     newest_first.sort_by_key(|judged| Reverse((judged.candidate.taken_at, &judged.candidate.id)));
@@ -107,12 +110,26 @@ fn keep_tiers(newest_first: &mut [Judged<'_>], tiers: &[TierKeep]) {
         let of_tier = newest_first.iter_mut().filter(|judged| {
             judged.candidate.is_counted() && judged.candidate.tiers.contains(tier)
         });
-        for (place, judged) in (1..=keep.get()).zip(of_tier) {
-            judged.keep(KeepReason::Tier {
-                tier: *tier,
-                place,
-                keep: keep.get(),
-            });
+        let mut slots: Vec<Timestamp> = Vec::new();
+        let mut places = (1..=keep.get()).peekable();
+        for judged in of_tier {
+            if places.peek().is_none() {
+                break;
+            }
+            if let Some(slot) = judged.candidate.slot {
+                if slots.contains(&slot) {
+                    judged.doubled = Some(slot);
+                    continue;
+                }
+                slots.push(slot);
+            }
+            if let Some(place) = places.next() {
+                judged.keep(KeepReason::Tier {
+                    tier: *tier,
+                    place,
+                    keep: keep.get(),
+                });
+            }
         }
     }
 }
@@ -177,7 +194,8 @@ fn keep_minimum(newest_first: &mut [Judged<'_>], minimum: u32) {
 fn decide(judged: Judged<'_>, rules: &Rules) -> Decision {
     let candidate = judged.candidate;
     let verdict = if judged.keeps.is_empty() {
-        Verdict::Expire(why_not(candidate, rules))
+        let doubled = judged.doubled.map(|slot| ExpireReason::SameSlot { slot });
+        Verdict::Expire(doubled.unwrap_or_else(|| why_not(candidate, rules)))
     } else {
         Verdict::Keep(judged.keeps)
     };

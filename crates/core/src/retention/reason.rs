@@ -121,6 +121,11 @@ pub enum ExpireReason {
         /// Those tiers with their places.
         tiers: Vec<(Tier, u32)>,
     },
+    /// A newer backup of the same slot is kept: the late end of an attempt that had been given up.
+    SameSlot {
+        /// The slot.
+        slot: Timestamp,
+    },
     /// It is in no enabled tier, and old.
     Outside {
         /// Whether it was asked for by hand; else its tiers were disabled.
@@ -145,6 +150,7 @@ impl ExpireReason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Outranked { .. } => "tier_full",
+            Self::SameSlot { .. } => "same_slot",
             Self::Outside {
                 is_manual: true, ..
             } => "manual_too_old",
@@ -166,6 +172,12 @@ impl fmt::Display for ExpireReason {
                     .map(|(tier, keep)| format!("{keep} newer {tier}"))
                     .collect();
                 write!(formatter, "{} backups are kept", tiers.join(" and "))
+            }
+            Self::SameSlot { slot } => {
+                write!(
+                    formatter,
+                    "a newer backup of the same slot ({slot}) is kept"
+                )
             }
             Self::Outside {
                 is_manual: true,

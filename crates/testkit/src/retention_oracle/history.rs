@@ -78,6 +78,9 @@ impl History {
         let Ok(id) = format!("backup-{number}").parse() else {
             return;
         };
+        // Some made twice for one slot, and some for none.
+        let early = half_days(random.below(3));
+        let slot = (!random.one_in(3)).then(|| taken_at - early);
         let tiers = Tier::ALL.into_iter().filter(|_| random.one_in(3)).collect();
         let soundness = match random.below(8) {
             0 => Soundness::Unsound,
@@ -88,6 +91,7 @@ impl History {
             id,
             taken_at,
             tiers,
+            slot,
             soundness,
             is_pinned: random.one_in(12),
             is_held: random.one_in(20),

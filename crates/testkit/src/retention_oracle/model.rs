@@ -1,6 +1,7 @@
 //! The naive model: the rules of `docs/retention.md`, backup by backup, by counting. It sorts
 //! nothing and remembers nothing, so that it has nothing in common with the planner.
 
+use dilux_core::model::Tier;
 use dilux_core::retention::{Candidate, Rules, Soundness, Standing};
 use jiff::{SignedDuration, Timestamp};
 
@@ -56,13 +57,12 @@ fn is_wanted(all: &[Candidate], rules: &Rules, now: Timestamp, backup: &Candidat
                 }
                 is_in_a_tier = true;
                 let newer_in_tier = count(all, |x| {
-                    !x.is_pinned
-                        && !x.is_held
-                        && x.is_sound()
-                        && x.tiers.contains(&rule.tier)
+                    takes_place(x, rule.tier)
+                        && !is_doubled(all, x, rule.tier)
                         && is_newer(x, backup)
                 });
-                if newer_in_tier < u64::from(rule.keep.get()) {
+                if newer_in_tier < u64::from(rule.keep.get()) && !is_doubled(all, backup, rule.tier)
+                {
                     return true;
                 }
             }
@@ -70,6 +70,18 @@ fn is_wanted(all: &[Candidate], rules: &Rules, now: Timestamp, backup: &Candidat
             !is_in_a_tier && age < SignedDuration::from_hours(24 * i64::from(rules.outside_days))
         }
     }
+}
+
+/// Whether a backup counts in a tier, unless another one of its slot does.
+fn takes_place(backup: &Candidate, tier: Tier) -> bool {
+    !backup.is_pinned && !backup.is_held && backup.is_sound() && backup.tiers.contains(&tier)
+}
+
+/// Whether a newer backup of the same slot counts in the tier instead.
+fn is_doubled(all: &[Candidate], backup: &Candidate, tier: Tier) -> bool {
+    let mut others = all.iter();
+    backup.slot.is_some()
+        && others.any(|x| takes_place(x, tier) && x.slot == backup.slot && is_newer(x, backup))
 }
 
 fn count(all: &[Candidate], which: impl Fn(&Candidate) -> bool) -> u64 {

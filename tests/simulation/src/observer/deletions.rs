@@ -56,8 +56,12 @@ impl Wishes {
             return Some("it is in no tier, and young".to_owned());
         }
         enabled.find_map(|(tier, keep)| {
-            let count = newer.iter().filter(|one| one.tiers.contains(tier)).count();
-            let is_wanted = count < *keep as usize;
+            let in_tier = || newer.iter().filter(|one| one.tiers.contains(tier));
+            // Of two of one slot the newer one is wanted.
+            let is_doubled =
+                manifest.slot.is_some() && in_tier().any(|one| one.slot == manifest.slot);
+            let count = in_tier().count();
+            let is_wanted = count < *keep as usize && !is_doubled;
             is_wanted.then(|| format!("{keep} {tier} backups are wanted, {count} are newer"))
         })
     }

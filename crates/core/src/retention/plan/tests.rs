@@ -15,6 +15,7 @@ fn backup(name: &str, days_ago: i64, tiers: &[Tier]) -> Candidate {
         id: name.parse().unwrap(),
         taken_at: now() - SignedDuration::from_hours(24 * days_ago),
         tiers: tiers.to_vec(),
+        slot: None,
         soundness: Soundness::Unverified,
         is_pinned: false,
         is_held: false,
@@ -48,6 +49,33 @@ fn sentences(candidates: &[Candidate], rules: &Rules, name: &str) -> Vec<String>
         Verdict::Keep(reasons) => reasons.iter().map(ToString::to_string).collect(),
         Verdict::Expire(reason) => vec![reason.to_string()],
     }
+}
+
+#[test]
+fn of_two_backups_of_one_slot_a_tier_counts_the_newer_one_only() {
+    let of_slot = |name, days_ago, slot: i64, tiers: &[Tier]| Candidate {
+        slot: Some(now() - SignedDuration::from_hours(24 * slot)),
+        ..backup(name, days_ago, tiers)
+    };
+    let rules = rules(&[(Tier::Daily, 2), (Tier::Weekly, 1)]);
+    let mut history = [
+        of_slot("retry", 1, 2, &[Tier::Daily]),
+        of_slot("late", 2, 2, &[Tier::Daily]),
+        of_slot("before", 3, 3, &[Tier::Daily]),
+        of_slot("old", 4, 4, &[Tier::Daily]),
+    ];
+    assert_eq!(expired(&history, &rules), ["late", "old"]);
+    let told = sentences(&history, &rules, "late");
+    assert_eq!(
+        told,
+        ["a newer backup of the same slot (2026-02-27T02:00:00Z) is kept"]
+    );
+    // It is wanted where nothing else serves the slot.
+    history[1].tiers.push(Tier::Weekly);
+    assert_eq!(expired(&history, &rules), ["old"]);
+    history[1].tiers.pop();
+    history[0].soundness = Soundness::Unsound;
+    assert_eq!(expired(&history, &rules), ["old"]);
 }
 
 #[test]
