@@ -81,8 +81,7 @@ impl Expiry {
             run.report.waiting += 1;
             return Ok(());
         }
-        if run.report.deleted >= u64::from(self.installation.settings.retention.delete_budget) {
-            run.report.over_budget += 1;
+        if self.is_budget_used_up(run) {
             return Ok(());
         }
         let deletion = Deletion {
@@ -191,6 +190,14 @@ impl Expiry {
         }
         crash::point("after-data-deleted");
         Ok(Ok(()))
+    }
+
+    /// Whether a backup that is due has to wait for the next run; counts it then.
+    pub(super) fn is_budget_used_up(&self, run: &mut Run) -> bool {
+        let budget = u64::from(self.installation.settings.retention.delete_budget);
+        let is_used_up = run.report.deleted >= budget;
+        run.report.over_budget += u64::from(is_used_up);
+        is_used_up
     }
 
     async fn delete_blob(&self, container: &ContainerName, name: &BlobName) -> StorageResult<()> {

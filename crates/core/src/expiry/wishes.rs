@@ -110,6 +110,9 @@ impl Expiry {
             run.report.waiting += 1;
             return Ok(());
         }
+        if self.is_budget_used_up(run) {
+            return Ok(());
+        }
         let container = &self.installation.settings.container;
         let deletion = Deletion {
             since: run.now,

@@ -152,6 +152,30 @@ async fn pinned_and_held_backups_cannot_be_asked_away_and_a_wish_can_be_taken_ba
 }
 
 #[tokio::test]
+async fn budget_bounds_the_deletions_of_unwanted_backups_without_manifest_too() {
+    let settings = [("DILUX_RETENTION_DELETE_BUDGET", "1")];
+    let world = World::with(&settings, |storage| storage).await;
+    let mut broken = Vec::new();
+    for days_ago in 1..3 {
+        broken.push(world.backup(days_ago, &[Tier::Daily]).await);
+    }
+    world.backup(0, &[Tier::Daily]).await;
+    for backup in &broken {
+        world.lose_manifest(backup).await;
+    }
+    world.run().await;
+    for asked in ask(&world, &broken.iter().collect::<Vec<_>>()).await {
+        asked.unwrap();
+    }
+    world.pass_days(7);
+    for left in [1, 0] {
+        let report = world.run().await;
+        assert_eq!((report.deleted, report.over_budget), (1, left));
+    }
+    assert_eq!(world.run().await.deleted, 0);
+}
+
+#[tokio::test]
 async fn unwanted_backup_without_manifest_goes_with_its_data() {
     let world = World::new().await;
     let broken = world.backup(1, &[Tier::Daily]).await;
