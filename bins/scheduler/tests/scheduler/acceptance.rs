@@ -312,6 +312,28 @@ async fn a_06_an_outage_is_caught_up_once_and_says_how_late() {
 }
 
 #[tokio::test]
+async fn a_06_an_outage_over_new_year_catches_up_the_yearly_slot_too() {
+    let world = world_at("2025-12-20T12:00:00Z").await;
+    world.add("db-1", own("production-critical"), true).await;
+    world.tick().await;
+    world.work(|_| true).await;
+    world.clock.advance(SignedDuration::from_hours(24 * 20));
+    assert_eq!(world.tick().await.booked, 1);
+    let ran = world.work(|_| true).await;
+    assert_eq!(tiers(&ran[0]), Tier::ALL);
+    let states = world.states("db-1").await;
+    let yearly = states.iter().find(|state| state.tier == Tier::Yearly);
+    let yearly = yearly.unwrap();
+    assert_eq!(yearly.last_slot, at("2026-01-01T05:00:00Z"));
+    assert_eq!(yearly.satisfied_slot, Some(yearly.last_slot));
+    let late = at("2026-01-09T12:00:00Z").duration_since(yearly.last_slot);
+    assert_eq!(yearly.late_seconds, u64::try_from(late.as_secs()).unwrap());
+    let missed = world.misses("db-1").await;
+    assert!(missed.iter().all(|miss| miss.slots.tier != Tier::Yearly));
+    assert_eq!(world.tick().await.booked, 0);
+}
+
+#[tokio::test]
 async fn a_07_a_new_database_with_all_tiers_gets_one_backup_for_all_of_them() {
     let world = world_at("2026-03-04T10:07:00Z").await;
     world.add("db-1", own("production-critical"), true).await;
