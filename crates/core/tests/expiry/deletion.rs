@@ -157,7 +157,7 @@ async fn late_bookkeeper_does_not_bring_a_deleted_backup_back() {
 }
 
 #[tokio::test]
-async fn database_that_is_registered_no_more_keeps_its_backups_for_the_grace_and_one_for_ever() {
+async fn a_21_backups_of_a_database_that_is_gone_stay_for_the_grace_and_one_for_ever() {
     let world = World::new().await;
     let mut backups = Vec::new();
     for days_ago in 0..5 {
