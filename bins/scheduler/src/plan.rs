@@ -46,6 +46,7 @@ impl Scheduler {
             return Ok(0);
         }
         let mut look = self.look_at_jobs(&mut states, subject).await?;
+        let late = self.book_lost(subject, &mut look).await?;
         self.withdraw_overtaken(subject, &mut states, &mut look)
             .await?;
         let mut decided = plan(&situation(subject, &states, &look));
@@ -69,7 +70,8 @@ impl Scheduler {
             .chain(&decided.states)
             .flat_map(|state| state.unrecorded.iter().cloned())
             .collect();
-        self.carry_out(subject, &jobs, &missed).await
+        let booked = self.carry_out(subject, &jobs, &missed).await?;
+        Ok(late + booked)
     }
 
     async fn carry_out(
@@ -112,7 +114,7 @@ impl Scheduler {
 
     /// Books a job. When one of its id exists that does not serve all its tiers, the others get one
     /// of their own.
-    async fn book(
+    pub(crate) async fn book(
         &self,
         subject: &Subject<'_>,
         planned: &PlannedJob,
@@ -207,7 +209,7 @@ pub(crate) struct Look {
     /// Since when those could have begun.
     pub(crate) due_since: Vec<(JobId, Timestamp)>,
     /// Jobs that were decided and never booked.
-    lost: Vec<PlannedJob>,
+    pub(crate) lost: Vec<PlannedJob>,
 }
 
 impl Look {

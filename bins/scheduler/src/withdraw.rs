@@ -15,6 +15,25 @@ const OVERTAKEN: &str = "no worker had begun it when a newer slot fell due; a jo
                          takes its place";
 
 impl Scheduler {
+    /// Books the jobs that were decided and never booked, before a plan takes them off the states:
+    /// a scheduler that dies after that would leave nothing that knows of them. Gives their number.
+    pub(crate) async fn book_lost(
+        &self,
+        subject: &Subject<'_>,
+        look: &mut Look,
+    ) -> StorageResult<usize> {
+        let mut count = 0;
+        for lost in &look.lost {
+            let booked = self.book(subject, lost).await?;
+            count += booked.iter().filter(|(_, _, is_new)| *is_new).count();
+            let found = self.installation.repositories.jobs.get(&lost.id).await?;
+            let waits =
+                |job: &Versioned<Job>| job.value.state == JobState::Pending && job.value.epoch == 0;
+            look.waiting.extend(found.filter(waits));
+        }
+        Ok(count)
+    }
+
     /// Withdraws the waiting jobs that are overtaken.
     pub(crate) async fn withdraw_overtaken(
         &self,
@@ -60,6 +79,7 @@ impl Scheduler {
             state.settle(&stands);
         }
         look.active.retain(|known| *known != id);
+        look.lost.retain(|lost| lost.id != id);
         if is_withdrawn(&stands) {
             tracing::warn!(
                 database.id = %subject.database.id, database = %subject.database.label,

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     GoesDownAt(&'static str),
     /// Queries of this table are never answered.
     Hangs(&'static str),
+    /// Nothing is written to this table.
+    WritesFail(&'static str),
 }
 
 /// The switch of a faulty store.
@@ -50,6 +52,13 @@ impl Faults {
     fn check(&self) -> StorageResult<()> {
         match *self.fault.lock().unwrap() {
             Some(Fault::Down) => Err(Self::down()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_write(&self, table: &TableName) -> StorageResult<()> {
+        match *self.fault.lock().unwrap() {
+            Some(Fault::WritesFail(name)) if name == table.as_str() => Err(Self::down()),
             _ => Ok(()),
         }
     }
@@ -110,6 +119,7 @@ impl TableStore for FaultyTables {
         operation: TableOperation,
     ) -> StorageResult<Option<ETag>> {
         self.faults.check()?;
+        self.faults.check_write(table)?;
         self.inner.write(table, operation).await
     }
 

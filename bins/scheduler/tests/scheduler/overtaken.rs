@@ -1,9 +1,14 @@
 //! Jobs that no worker had begun when a newer slot fell due.
 
+use std::sync::Arc;
+
 use dilux_core::clock::Clock as _;
 use dilux_core::model::{Blackout, HourlyInterval, Job, JobState, Tier, TierSchedule, Timing};
+use dilux_core::storage::Storage;
+use dilux_scheduler::Scheduler;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::faults::{Fault, Faults, FaultyTables};
 use crate::world::{World, at, is_completed, own, slot, tiers, world_at};
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
@@ -129,6 +134,39 @@ async fn a_scheduler_that_died_after_the_withdrawal_is_followed_by_one_that_plan
     let hourly = missed(&world, Tier::Hourly).await;
     assert_eq!(hourly.len(), 1, "{hourly:?}");
     assert_eq!(hourly[0].0, at("2026-03-04T02:00:00Z"));
+}
+
+#[tokio::test]
+async fn a_job_that_was_never_booked_is_recorded_when_the_scheduler_dies_over_its_successor_too() {
+    let world = world_at("2026-03-04T00:45:00Z").await;
+    world.add("db-1", own("production-critical"), true).await;
+    world.tick().await;
+    assert_eq!(world.work(|_| true).await.len(), 1);
+    let faults = Arc::new(Faults::default());
+    let tables = FaultyTables {
+        inner: world.installation.storage.tables.clone(),
+        faults: faults.clone(),
+    };
+    let storage = Storage {
+        tables: Arc::new(tables),
+        ..world.installation.storage.clone()
+    };
+    let dying = Scheduler::new(world.over(storage));
+    faults.set(Some(Fault::WritesFail("jobs")));
+    // Of the hourly slot at one, and of what is due at two.
+    for step in [QUARTER, QUARTER * 4] {
+        world.clock.advance(step);
+        dying.tick().await.unwrap_err();
+    }
+    world.clock.advance(QUARTER);
+    world.tick().await;
+    let ran = world.work(|_| true).await;
+    assert_eq!(ran.len(), 1, "{ran:#?}");
+    assert_eq!(slot(&ran[0]), at("2026-03-04T02:00:00Z"));
+    assert_eq!(tiers(&ran[0]), [Tier::Hourly, Tier::Daily]);
+    let hourly = missed(&world, Tier::Hourly).await;
+    assert_eq!(hourly.len(), 1, "{hourly:?}");
+    assert_eq!(hourly[0].0, at("2026-03-04T01:00:00Z"));
 }
 
 #[tokio::test]
