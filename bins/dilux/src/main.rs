@@ -1,10 +1,12 @@
 //! The operator's command line.
 
 mod audit;
+mod columns;
 mod doctor;
 mod rebuild;
 mod retention;
 mod schedule;
+mod token;
 mod try_out;
 mod up;
 
@@ -35,6 +37,8 @@ enum Command {
     Schedule(schedule::Arguments),
     /// Say whether the audit log is as it was written, and what it leaves open.
     Audit(audit::Arguments),
+    /// Make, list and revoke API tokens, without the API.
+    Token(token::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi,
 }
@@ -54,6 +58,7 @@ fn main() -> anyhow::Result<()> {
             Command::Retention(arguments) => Box::pin(retention::run(arguments)).await,
             Command::Schedule(arguments) => schedule::run(arguments).await,
             Command::Audit(arguments) => audit::run(arguments).await,
+            Command::Token(arguments) => token::run(arguments).await,
             Command::Openapi => openapi(),
         }
     })

@@ -10,6 +10,8 @@ use dilux_core::storage::Profile;
 use dilux_core::timetable::{TierTimetable, Timetable};
 use jiff::Timestamp;
 
+use crate::columns::{aligned, utc};
+
 /// When databases are backed up, and why.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -106,27 +108,6 @@ fn row(tier: &TierTimetable, zone: &PolicyZone) -> [String; 6] {
             .filter(|reason| !reason.is_empty())
             .unwrap_or_else(nothing),
     ]
-}
-
-fn utc(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// The rows as lines with their columns under each other.
-fn aligned(rows: &[[String; 6]]) -> Vec<String> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    });
-    lines.collect()
 }
 
 #[cfg(test)]

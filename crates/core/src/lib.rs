@@ -6,6 +6,7 @@
 pub mod access;
 pub mod accounts;
 pub mod alert;
+pub mod api_tokens;
 pub mod catalog;
 pub mod clock;
 pub mod component;
@@ -20,6 +21,7 @@ pub mod health;
 pub mod installation;
 pub mod model;
 pub mod network;
+pub mod private_file;
 pub mod random;
 pub mod recount;
 pub mod repository;
