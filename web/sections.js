@@ -183,7 +183,10 @@ function toolProblem({ name, version, fixed_in: fixedIn, problem }) {
 // Nothing is registered: what to do next.
 export function firstSteps(isOpen) {
   const origin = location.origin;
-  const token = isOpen ? "" : ' -H "Authorization: Bearer $(cat data/bootstrap-token)"';
+  const token = isOpen ? "" : ' -H "Authorization: Bearer $(cat data/operator-token)"';
+  const who = isOpen
+    ? "Every example below uses this."
+    : "Every example below uses this. The token is there after scripts/run; elsewhere make one with: dilux token create --name examples --file data/operator-token";
   const guard = isOpen ? " -H 'X-Requested-With: curl'" : "";
   const api = `api() { curl -sS${token}${guard} -H 'Content-Type: application/json' "$@"; }`;
   const engine = `api ${origin}/api/engines -d '{
@@ -201,7 +204,7 @@ export function firstSteps(isOpen) {
     el(
       "ol",
       { class: "steps" },
-      step("Say who calls", "Every example below uses this.", api),
+      step("Say who calls", who, api),
       step("Register a database server", "The answer holds its id and the databases that were found there.", engine),
       step("Register a database", "It is backed up at the next look of the scheduler, without being asked.", database),
     ),

@@ -6,10 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use dilux_core::clock::{Clock as _, SystemClock};
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
+use dilux_core::model::{ApiToken, Grants, Role, SecretHash};
+use dilux_core::random::SystemRandom;
 use dilux_core::storage::Profile;
 use dilux_testkit::azurite::Azurite;
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use crate::{Client, Service};
@@ -33,6 +37,8 @@ pub struct Home {
     azurite: Option<Azurite>,
     variables: BTreeMap<String, String>,
     port: u16,
+    /// The API token of the admin who calls the API.
+    token: String,
 }
 
 impl Home {
@@ -77,6 +83,7 @@ impl Home {
             azurite,
             variables,
             port,
+            token: ApiToken::text(&SystemRandom).1.expose().to_owned(),
         })
     }
 
@@ -129,23 +136,44 @@ impl Home {
     /// Starts the API with more variables, waits until it answers, and signs in.
     pub async fn start_api_with(&self, more: &[(&str, String)]) -> Result<(Service, Client)> {
         let mut service = self.start_with("dilux-api", more)?;
-        let token_file = self.directory.path().join("data/bootstrap-token");
+        let client = Client::new(self.port, &self.token)?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(status) = service.ended()? {
                 bail!("the API ended with {status}; its log:\n{}", service.log());
             }
-            if let Ok(token) = std::fs::read_to_string(&token_file) {
-                let client = Client::new(self.port, token.trim())?;
-                if client.is_healthy().await {
-                    return Ok((service, client));
-                }
+            if client.is_healthy().await {
+                self.register_token().await?;
+                return Ok((service, client));
             }
             if Instant::now() > deadline {
                 bail!("the API does not answer; its log:\n{}", service.log());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Makes the token known, as `dilux token create` does, once there are tables.
+    async fn register_token(&self) -> Result<()> {
+        let tokens = self.look_inside()?.repositories.api_tokens;
+        let id = ApiToken::id_in(&self.token).context("the token has an id")?;
+        if tokens.get(&id).await?.is_some() {
+            return Ok(());
+        }
+        let now = SystemClock.now();
+        let token = ApiToken {
+            id,
+            name: "journeys".parse()?,
+            role: Role::Admin,
+            grants: Grants::default(),
+            hash: SecretHash::of(&self.token),
+            created_at: now,
+            created_by: "journeys@localhost".to_owned(),
+            expires_at: now + SignedDuration::from_hours(24),
+            last_used: None,
+        };
+        tokens.insert(token).await?;
+        Ok(())
     }
 
     /// The installation as this process sees it, to look behind the services.

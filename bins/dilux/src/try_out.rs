@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "http://127.0.0.1:7071")]
     api: url::Url,
     /// File with the bearer token for the API.
-    #[arg(long, default_value = "data/bootstrap-token")]
+    #[arg(long, default_value = "data/operator-token")]
     token_file: PathBuf,
     /// Compression of the backups: gzip, zstd or none.
     #[arg(long)]
@@ -67,7 +67,7 @@ const POLL: Duration = Duration::from_millis(50);
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let token = std::fs::read_to_string(&arguments.token_file).with_context(|| {
         format!(
-            "cannot read the token of the API from {}",
+            "cannot read an API token from {}; 'dilux token create --name NAME --file FILE' makes one",
             arguments.token_file.display()
         )
     })?;

@@ -111,6 +111,7 @@ services_begin() {
     export DILUX_API_ADDRESS
     DILUX_API_ADDRESS=127.0.0.1:$(free_port 7171)
     mkdir -p "$WORK/store"
+    target/release/dilux token create --name bench --role admin --file "$WORK/token"
     target/release/dilux-api </dev/null >"$WORK/api.log" 2>&1 &
     API_PID=$!
     target/release/dilux-processor </dev/null >"$WORK/processor.log" 2>&1 &
@@ -142,7 +143,7 @@ try_ours() {
         port=$POSTGRESQL_PORT
     fi
     OUTCOME=$(target/release/dilux try --api "http://$DILUX_API_ADDRESS" --json --until "$extent" \
-        --token-file "$WORK/store/bootstrap-token" --compression "$codec" \
+        --token-file "$WORK/token" --compression "$codec" \
         "$scheme://backup@127.0.0.1:$port/bench?password_file=$PASSWORD_FILE" 2> >(note_restore))
 }
 
