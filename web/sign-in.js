@@ -71,7 +71,7 @@ function firstAdmin(signIn) {
   const token = { name: "token", label: "Bootstrap token", type: "password", autocomplete: "off" };
   const submit = async ({ token, ...body }) => {
     await call("POST", "/api/auth/setup", { body, token: token.trim() || "none" }).catch((error) => {
-      throw error.status === 401 ? new Error("This is not the bootstrap token.") : error;
+      throw error.status === 401 ? new Error("This is not the bootstrap token, or it was used.") : error;
     });
     await signIn(body);
   };
@@ -82,7 +82,7 @@ function firstAdmin(signIn) {
     el(
       "p",
       {},
-      "The first admin is made once, with the token that the first start wrote into the file ",
+      "The first admin is made once, with the token that the first start showed and wrote into the file ",
       el("code", {}, "bootstrap-token"),
       " beside the data (",
       el("code", {}, "data/bootstrap-token"),

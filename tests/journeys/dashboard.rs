@@ -247,8 +247,12 @@ async fn a_page_that_nobody_touches_stops_reading_until_somebody_does() {
 #[tokio::test]
 async fn the_first_admin_is_made_in_the_browser() {
     let home = Home::new(StoreKind::Embedded).unwrap();
-    let (_api, client) = home.start_api().await.unwrap();
-    let token = std::fs::read_to_string(home.path().join("data/bootstrap-token")).unwrap();
+    let (api, client) = home.start_api().await.unwrap();
+    let token_file = home.path().join("data/bootstrap-token");
+    let token = std::fs::read_to_string(&token_file).unwrap();
+    let shown = format!("with the bootstrap token {}\n", token.trim());
+    assert_eq!(api.log().matches(&shown).count(), 1);
+    assert_eq!(api.log().matches(token.trim()).count(), 1);
     let browser = Browser::start().await.unwrap();
     browser.open(&home.url()).await.unwrap();
     browser
@@ -267,7 +271,7 @@ async fn the_first_admin_is_made_in_the_browser() {
         browser.click("#first-admin button").await.unwrap();
     };
     fill("wrong", PASSWORD).await;
-    let wrong = "This is not the bootstrap token.";
+    let wrong = "This is not the bootstrap token, or it was used.";
     browser
         .until("#first-admin [role=alert]", wrong)
         .await
@@ -282,6 +286,7 @@ async fn the_first_admin_is_made_in_the_browser() {
     browser.until("#account", "admin").await.unwrap();
     let users = client.get("/users").await.unwrap();
     assert_eq!(users["users"][0]["email"], json!(EMAIL));
+    assert!(!token_file.exists(), "the bootstrap token is spent");
     complains_of_no_policy(&browser).await;
 }
 

@@ -46,12 +46,12 @@ use std::sync::Arc;
 use dilux_core::config::Authentication;
 use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
-use dilux_core::model::{BackupId, UserId};
+use dilux_core::model::{BackupId, InstallationId, UserId};
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
 use dilux_core::{Error, Result};
 use dilux_drivers::Drivers;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 pub(crate) use alerts::AlertView;
 pub(crate) use audit_log::{AuditPage, AuditStart, AuditSummary};
@@ -84,7 +84,6 @@ use crate::context::Context;
 use crate::identity::IdentityProvider;
 use crate::limits::Limits;
 use crate::password::Passwords;
-use crate::token::BootstrapToken;
 use crate::traffic::Traffic;
 
 /// Clients started at once for connection tests and discoveries.
@@ -100,8 +99,8 @@ pub(crate) struct Application {
     pub(crate) installation: Installation,
     /// Drivers of the engine types.
     drivers: Arc<Drivers>,
-    /// What opens the door.
-    pub(crate) token: BootstrapToken,
+    /// The id of the installation, once it was read.
+    id: OnceCell<InstallationId>,
     /// Hashes and verifies passwords.
     passwords: Passwords,
     /// Failed sign-ins.
@@ -131,8 +130,8 @@ pub(crate) struct Application {
 pub(crate) type App = Arc<Application>;
 
 impl Application {
-    /// The application over `context`, opened by `token`.
-    pub(crate) fn new(context: Context, token: BootstrapToken) -> Self {
+    /// The application over `context`.
+    pub(crate) fn new(context: Context) -> Self {
         let settings = &context.installation.settings.access;
         let limits = Limits::new(&settings.limits, &context.installation.clock);
         Self {
@@ -150,7 +149,7 @@ impl Application {
             readings: noted::Noted::default(),
             installation: context.installation,
             drivers: context.drivers,
-            token,
+            id: OnceCell::new(),
             registration: Mutex::new(()),
             probes: Semaphore::new(PROBES_AT_ONCE),
             traffic: Traffic::default(),
@@ -168,6 +167,11 @@ impl Application {
     /// Whether everybody is an admin, since nobody is asked who they are.
     pub(crate) fn trusts_everybody(&self) -> bool {
         self.installation.settings.access.authentication == Authentication::Off
+    }
+
+    /// What tells this installation from others.
+    pub(crate) async fn installation_id(&self) -> Result<&InstallationId> {
+        self.id.get_or_try_init(|| self.installation.id()).await
     }
 
     /// Retention of the installation.

@@ -31,13 +31,43 @@ pub(crate) struct Caller {
     /// Where the request came from.
     pub(crate) address: Option<IpAddr>,
     /// What they may do.
-    pub(crate) role: Role,
-    /// What they may do beside, as an operator.
-    pub(crate) grants: Grants,
+    pub(crate) rights: Rights,
     /// Which person it is; `None` for programs and the holder of the bootstrap token.
     pub(crate) person: Option<Person>,
     /// What they announced, while they do it.
     pub(crate) intent: Option<Intent>,
+}
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// What somebody of this role may, and as an operator beside.
+    Role(Role, Grants),
+    /// To make the first admin, and nothing else.
+    FirstAdmin,
+}
+
+impl Rights {
+    /// What they are called in the audit log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Role(role, _) => role.as_str(),
+            Self::FirstAdmin => "first-admin",
+        }
+    }
+
+    /// What they allow beside a role.
+    pub(crate) fn grants(self) -> Grants {
+        match self {
+            Self::Role(_, grants) => grants,
+            Self::FirstAdmin => Grants::default(),
+        }
+    }
+
+    /// Whether they are those of this role.
+    pub(crate) fn is_role(self, role: Role) -> bool {
+        matches!(self, Self::Role(own, _) if own == role)
+    }
 }
 
 /// A person who signed in.
@@ -52,7 +82,10 @@ pub(crate) struct Person {
 impl Caller {
     /// The holder of the bootstrap token.
     pub(crate) fn bootstrap() -> Self {
-        Self::admin("bootstrap".to_owned(), "bootstrap@localhost".to_owned())
+        Self {
+            rights: Rights::FirstAdmin,
+            ..Self::admin("bootstrap".to_owned(), "bootstrap@localhost".to_owned())
+        }
     }
 
     /// Whoever calls while nobody is asked who they are.
@@ -66,8 +99,7 @@ impl Caller {
             user_id,
             user_email,
             address: None,
-            role: Role::Admin,
-            grants: Grants::default(),
+            rights: Rights::Role(Role::Admin, Grants::default()),
             person: None,
             intent: None,
         }
@@ -79,8 +111,7 @@ impl Caller {
             user_id: subject.to_string(),
             user_email: email,
             address,
-            role: Role::Viewer,
-            grants: Grants::default(),
+            rights: Rights::Role(Role::Viewer, Grants::default()),
             person: None,
             intent: None,
         }
@@ -92,8 +123,7 @@ impl Caller {
             user_id: format!("token:{}", token.id),
             user_email: format!("token:{}", token.name),
             address: None,
-            role: token.role,
-            grants: token.grants,
+            rights: Rights::Role(token.role, token.grants),
             person: None,
             intent: None,
         }
@@ -114,8 +144,7 @@ impl Caller {
             user_id: user.id.to_string(),
             user_email: user.email.to_string(),
             address: None,
-            role: user.role,
-            grants: user.grants,
+            rights: Rights::Role(user.role, user.grants),
             person: Some(Person {
                 id: user.id.clone(),
                 session,
@@ -126,10 +155,10 @@ impl Caller {
 
     /// Fails unless the caller may do this.
     pub(crate) fn require(&self, permission: Permission) -> Result<()> {
-        if permission.allows(self.role, self.grants) {
+        if permission.allows(self.rights) {
             Ok(())
         } else {
-            Err(Error::Forbidden(permission.refusal(self.role)))
+            Err(Error::Forbidden(permission.refusal(self.rights)))
         }
     }
 
@@ -147,7 +176,7 @@ impl Caller {
 
     /// Whether the caller may see user names of engines and databases, and where secrets are.
     pub(crate) fn sees_accounts(&self) -> bool {
-        self.role > Role::Viewer
+        matches!(self.rights, Rights::Role(role, _) if role > Role::Viewer)
     }
 }
 

@@ -80,7 +80,7 @@ pub fn openapi() -> OpenApi {
     let components = document.components.get_or_insert_default();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.description =
-        Some("An API token, or the content of the file `bootstrap-token`".to_owned());
+        Some("An API token, or for the first admin the bootstrap token".to_owned());
     let bearer = SecurityScheme::Http(bearer);
     components.add_security_scheme("bearer", bearer);
     let session = ApiKeyValue::with_description(session_cookie::NAME, SESSION);

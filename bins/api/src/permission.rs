@@ -1,13 +1,17 @@
 //! The permission table: which role may do which group of operations. Each route is registered with
 //! one of these (see `registration`), and a use case that needs more than its route asks again.
 
-use dilux_core::model::{Grant, Grants, Role};
+use dilux_core::model::{Grant, Role};
+
+use crate::caller::Rights;
 
 /// A group of operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permission {
     /// Liveness probe, signing in and the files of the dashboard: everybody, known or not.
     Public,
+    /// Make the first admin, while nobody is registered: beside admins the bootstrap token.
+    MakeFirstAdmin,
     /// One's own profile, preferences and session.
     OwnAccount,
     /// Dashboard, status, lists and details, without user names and secrets for viewers.
@@ -62,6 +66,7 @@ impl Permission {
         use Cell::{Granted, No, Yes};
         match self {
             Self::Public => row("public", [Yes, Yes, Yes, Yes]),
+            Self::MakeFirstAdmin => row("make-first-admin", [No, No, No, Yes]),
             Self::OwnAccount => row("own-account", [No, Yes, Yes, Yes]),
             Self::View => row("view", [No, Yes, Yes, Yes]),
             Self::RunBackups => row("run-backups", [No, No, Yes, Yes]),
@@ -83,9 +88,12 @@ impl Permission {
         matches!(self.row().anonymous, Cell::Yes)
     }
 
-    /// Whether somebody of this role, with these grants, may.
-    pub(crate) fn allows(self, role: Role, grants: Grants) -> bool {
+    /// Whether somebody with these rights may.
+    pub(crate) fn allows(self, rights: Rights) -> bool {
         let row = self.row();
+        let Rights::Role(role, grants) = rights else {
+            return self == Self::MakeFirstAdmin;
+        };
         let cell = match role {
             Role::Viewer => row.viewer,
             Role::Operator => row.operator,
@@ -98,9 +106,16 @@ impl Permission {
         }
     }
 
-    /// Why somebody of this role may not, and what to do.
-    pub(crate) fn refusal(self, role: Role) -> String {
+    /// Why somebody with these rights may not, and what to do.
+    pub(crate) fn refusal(self, rights: Rights) -> String {
         let name = self.name();
+        let Rights::Role(role, _) = rights else {
+            return format!(
+                "this needs the permission '{name}', which the bootstrap token does not have: it \
+                 makes the first admin, and nothing else; use an API token, which 'dilux token \
+                 create' makes"
+            );
+        };
         match (role, self.row().operator) {
             (Role::Operator, Cell::Granted(grant)) => format!(
                 "this needs the permission '{name}', which operators have only with the grant \
@@ -117,10 +132,13 @@ impl Permission {
 
 #[cfg(test)]
 mod tests {
+    use dilux_core::model::Grants;
+
     use super::*;
 
-    const ALL: [Permission; 9] = [
+    const ALL: [Permission; 10] = [
         Permission::Public,
+        Permission::MakeFirstAdmin,
         Permission::OwnAccount,
         Permission::View,
         Permission::RunBackups,
@@ -154,7 +172,7 @@ mod tests {
     fn whoever_may_more_may_all_that_others_may() {
         let all = Grants::from_iter(Grant::ALL);
         for permission in ALL {
-            let allowed = Role::ALL.map(|role| permission.allows(role, all));
+            let allowed = Role::ALL.map(|role| permission.allows(Rights::Role(role, all)));
             assert!(allowed.is_sorted(), "{}: {allowed:?}", permission.name());
             assert!(allowed[2], "{}: an admin may everything", permission.name());
         }
@@ -164,10 +182,19 @@ mod tests {
     fn a_grant_counts_for_operators_only() {
         let all = Grants::from_iter(Grant::ALL);
         for permission in [Permission::ReadData, Permission::DeleteData] {
-            assert!(!permission.allows(Role::Viewer, all));
-            assert!(!permission.allows(Role::Operator, Grants::default()));
-            assert!(permission.allows(Role::Operator, all));
-            assert!(permission.allows(Role::Admin, Grants::default()));
+            let may = |role, grants| permission.allows(Rights::Role(role, grants));
+            assert!(!may(Role::Viewer, all));
+            assert!(!may(Role::Operator, Grants::default()));
+            assert!(may(Role::Operator, all));
+            assert!(may(Role::Admin, Grants::default()));
+        }
+    }
+
+    #[test]
+    fn the_bootstrap_token_makes_the_first_admin_and_nothing_else() {
+        for permission in ALL {
+            let expected = permission == Permission::MakeFirstAdmin;
+            assert_eq!(permission.allows(Rights::FirstAdmin), expected);
         }
     }
 }

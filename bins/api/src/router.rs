@@ -16,14 +16,13 @@ use crate::envelope::envelop;
 use crate::limits::{admit_stranger, admit_to_crowd};
 use crate::problem::{method_not_allowed, no_such_route};
 use crate::routes;
-use crate::token::BootstrapToken;
 
 /// Longest request body.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// The whole API over `context`, opened by `token`.
-pub fn router(context: Context, token: BootstrapToken) -> Router {
-    router_of(Arc::new(Application::new(context, token)))
+/// The whole API over `context`.
+pub fn router(context: Context) -> Router {
+    router_of(Arc::new(Application::new(context)))
 }
 
 /// The whole API over an application.

@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::dispatch::Dispatcher;
 use crate::entra::Tokens;
 use crate::error::{Error, Result};
+use crate::model::InstallationId;
 use crate::random::{SharedRandom, SystemRandom};
 use crate::repository::{Repositories, TableNames};
 use crate::schedule::system_policies;
@@ -121,6 +122,20 @@ impl Installation {
             }
         }
         Ok(())
+    }
+
+    /// What tells this installation from others; made when it is asked for the first time. Processes
+    /// that ask at the same time get the same.
+    pub async fn id(&self) -> Result<InstallationId> {
+        let rows = &self.repositories.installation;
+        if let Some(id) = rows.id().await? {
+            return Ok(id);
+        }
+        rows.propose_id(&InstallationId::random(&*self.random))
+            .await?;
+        rows.id()
+            .await?
+            .ok_or_else(|| Error::Conflict("the id of the installation vanished".to_owned()))
     }
 
     /// An error when this machine's clock is far from the store's, and so from those of others who

@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod alert;
 pub mod api_tokens;
+pub mod bootstrap;
 pub mod catalog;
 pub mod clock;
 pub mod component;

@@ -11,6 +11,7 @@ mod dead_letter;
 mod engine;
 mod fingerprint;
 mod id;
+mod installation_id;
 mod job;
 mod manifest;
 mod name;
@@ -39,6 +40,7 @@ pub use id::{
     AccessRequestId, AlertId, ApiTokenId, AuditId, BackupId, ComponentId, DatabaseId, DeadLetterId,
     EngineId, InvalidId, JobId, PolicyId, RequeueId, SessionId, UserId, WorkerId,
 };
+pub use installation_id::InstallationId;
 pub use job::{
     Attempt, AttemptEnd, BackupWork, Comparison, InvalidTransition, Job, JobOwner, JobState, Lease,
     Progress, RestoreWork, RetryRule, Stage, Trigger, Urgency, VerifyWork, Work,

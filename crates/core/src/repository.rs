@@ -15,6 +15,7 @@ mod databases;
 mod dead_letters;
 mod engines;
 mod health;
+mod installation;
 mod jobs;
 mod keys;
 mod mirror;
@@ -43,6 +44,7 @@ pub use backups::{BackupFilter, BackupRepository, Recount};
 pub use collection::{Chunks, Collection, DamagedRow, Listing, Version, Versioned};
 pub use databases::DatabaseRow;
 pub use health::HealthRepository;
+pub use installation::{BootstrapRow, InstallationRepository};
 pub use jobs::{Booking, JobRepository, ListedJobs};
 pub use keys::{day_of, inverted_ticks};
 pub use places::PlaceRepository;
@@ -119,6 +121,8 @@ pub struct Repositories {
     pub intents: AuditRepository,
     /// Settings.
     pub settings: SettingsRepository,
+    /// The installation itself. Its rows stand in the table of the settings.
+    pub installation: InstallationRepository,
     /// What the scheduler knows of each (database, tier).
     pub schedule: ScheduleStateRepository,
     /// What is wished and known about keeping backups.
@@ -192,6 +196,7 @@ impl Repositories {
             audit: log(fixed("auditlogs")),
             intents: log(fixed("auditintents")),
             settings: SettingsRepository::new(tables.clone(), fixed("settings")),
+            installation: InstallationRepository::new(tables.clone(), fixed("settings")),
             schedule: ScheduleStateRepository::new(
                 tables.clone(),
                 fixed("schedulestate"),

@@ -72,6 +72,7 @@ impl Application {
                 let details = json!({ "event": "first_admin_created", "role": "admin" });
                 let made = event(AuditAction::UserCreated, &user.value, details);
                 self.record(&caller, made).await;
+                self.spend_bootstrap().await;
                 Ok(user)
             }
             Arrival::Unknown(why) => {

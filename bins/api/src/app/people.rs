@@ -52,7 +52,15 @@ impl Application {
         let details = json!({ "event": "first_admin_created", "role": user.role.as_str() });
         self.record(caller, event(AuditAction::UserCreated, &user, details))
             .await;
+        self.spend_bootstrap().await;
         Ok(user)
+    }
+
+    /// Removes the bootstrap token, now that somebody is registered and it opens nothing.
+    pub(super) async fn spend_bootstrap(&self) {
+        if let Err(error) = self.bootstrap().spend().await {
+            tracing::warn!(%error, "the bootstrap token was not removed; the next start does it");
+        }
     }
 
     /// Whether nobody was registered yet.
@@ -112,6 +120,7 @@ impl Application {
         let details = json!({ "role": user.role.as_str(), "name": user.name.as_str() });
         self.record(caller, event(AuditAction::UserCreated, user, details))
             .await;
+        self.spend_bootstrap().await;
         Ok(invited)
     }
 
@@ -139,7 +148,7 @@ impl Application {
         if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<Versioned<User>> {
-        if caller.is(id) && change.role.is_some_and(|role| role != caller.role) {
+        if caller.is(id) && change.role.is_some_and(|role| !caller.rights.is_role(role)) {
             return Err(refused("You cannot demote yourself. Ask another admin."));
         }
         if caller.is(id) && change.enabled == Some(false) {
@@ -211,6 +220,7 @@ impl Application {
             failure: None,
         };
         self.record(caller, event).await;
+        self.spend_bootstrap().await;
         Ok(user)
     }
 

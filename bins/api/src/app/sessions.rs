@@ -207,7 +207,7 @@ impl Application {
             resource_type: AuditResourceType::User,
             resource_id: caller.user_id.clone(),
             resource_name: caller.user_email.clone(),
-            details: json!({ "event": name, "role": caller.role.as_str() }),
+            details: json!({ "event": name, "role": caller.rights.as_str() }),
             failure: None,
         };
         self.record(caller, event).await;

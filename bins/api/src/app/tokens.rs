@@ -1,14 +1,14 @@
-//! API tokens: make, list, revoke, and recognise.
+//! Tokens: who presents which. API tokens: make, list, revoke.
 
 use std::net::IpAddr;
 
-use dilux_core::model::{ApiToken, ApiTokenId, AuditAction, AuditResourceType, SecretHash};
+use dilux_core::api_tokens::{ApiTokens, NewApiToken, audit_details};
+use dilux_core::bootstrap::Bootstrap;
+use dilux_core::model::{ApiToken, ApiTokenId, AuditAction, AuditResourceType};
 use dilux_core::repository::{Listing, Versioned};
 use dilux_core::secret::SecretValue;
-use dilux_core::storage::StorageErrorKind;
 use dilux_core::{Error, Result};
-use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::Value;
 
 use super::audit::Event;
 use super::page::newest_first;
@@ -16,7 +16,6 @@ use super::{Application, Listed, Page};
 use crate::caller::{Caller, Proof};
 use crate::identity::IdentityProvider;
 use crate::wire::page::PageWish;
-use crate::wire::token::NewToken;
 
 impl Application {
     /// Who presents `text` as a token; fails when it opens nothing.
@@ -25,8 +24,11 @@ impl Application {
         text: &str,
         address: Option<IpAddr>,
     ) -> Result<Caller> {
-        if self.token.matches(text) {
-            return Ok(Caller::bootstrap());
+        if Bootstrap::is_token(text) {
+            let is_open = self.bootstrap().is_opened_by(text).await?;
+            return is_open
+                .then(Caller::bootstrap)
+                .ok_or(Error::Unauthenticated);
         }
         if IdentityProvider::is_token(text) {
             return self.identify_person(text, address).await;
@@ -42,17 +44,8 @@ impl Application {
 
     /// The API token that `text` opens; fails when it opens none.
     async fn live_token(&self, text: &str) -> Result<Versioned<ApiToken>> {
-        let id = ApiToken::id_in(text).ok_or(Error::Unauthenticated)?;
-        let tokens = &self.installation.repositories.api_tokens;
-        let token = tokens.get(&id).await?.ok_or(Error::Unauthenticated)?;
-        if token
-            .value
-            .is_opened_by(text, self.installation.clock.now())
-        {
-            Ok(token)
-        } else {
-            Err(Error::Unauthenticated)
-        }
+        let token = self.api_tokens().opened_by(text).await?;
+        token.ok_or(Error::Unauthenticated)
     }
 
     /// Who `caller`, who showed `proof` before, is now. It is no use of the proof: an answer that
@@ -63,7 +56,6 @@ impl Application {
                 let (session, user) = self.live_session(text.expose()).await?;
                 Caller::person(&user, session.value.id)
             }
-            Proof::Token(text) if self.token.matches(text.expose()) => Caller::bootstrap(),
             Proof::Token(text) if IdentityProvider::is_token(text.expose()) => {
                 self.present_person(text.expose(), caller).await?
             }
@@ -85,33 +77,26 @@ impl Application {
         }
     }
 
+    /// The API tokens of the installation.
+    fn api_tokens(&self) -> ApiTokens {
+        ApiTokens::new(self.installation.clone())
+    }
+
+    /// The bootstrap token of the installation.
+    pub(crate) fn bootstrap(&self) -> Bootstrap {
+        Bootstrap::new(self.installation.clone())
+    }
+
     /// Makes a token. Gives its text, which is kept nowhere.
     pub(crate) async fn create_token(
         &self,
-        new: NewToken,
+        new: NewApiToken,
         caller: &Caller,
     ) -> Result<(ApiToken, SecretValue)> {
-        let (id, text) = ApiToken::text(&*self.installation.random);
-        let now = self.installation.clock.now();
-        let lifetime = SignedDuration::from_hours(24 * i64::from(new.expires_in_days));
-        let token = ApiToken {
-            id,
-            name: new.name,
-            role: new.role,
-            grants: new.grants,
-            hash: SecretHash::of(text.expose()),
-            created_at: now,
-            created_by: caller.user_email.clone(),
-            expires_at: now
-                .checked_add(lifetime)
-                .map_err(|error| Error::internal("compute the expiry", error))?,
-            last_used: None,
-        };
-        let tokens = &self.installation.repositories.api_tokens;
-        let token = tokens.insert(token).await?.value;
-        self.record(caller, event(AuditAction::TokenCreated, &token))
+        let made = self.api_tokens().create(new, &caller.user_email).await?;
+        self.record(caller, event(AuditAction::TokenCreated, &made.0))
             .await;
-        Ok((token, text))
+        Ok(made)
     }
 
     /// The tokens, newest first.
@@ -126,24 +111,10 @@ impl Application {
 
     /// Revokes a token: the next request with it is refused.
     pub(crate) async fn delete_token(&self, id: &ApiTokenId, caller: &Caller) -> Result<()> {
-        let tokens = &self.installation.repositories.api_tokens;
-        for _ in 0..super::RACES {
-            let token = tokens.get(id).await?.ok_or_else(|| Error::NotFound {
-                what: "Token",
-                id: id.to_string(),
-            })?;
-            match tokens.delete(id, &token.version).await {
-                Ok(()) => {
-                    self.record(caller, event(AuditAction::TokenDeleted, &token.value))
-                        .await;
-                    return Ok(());
-                }
-                // Its use was recorded in between.
-                Err(error) if error.kind() == StorageErrorKind::PreconditionFailed => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        super::too_many_races()
+        let token = self.api_tokens().revoke(id).await?;
+        self.record(caller, event(AuditAction::TokenDeleted, &token))
+            .await;
+        Ok(())
     }
 }
 
@@ -153,11 +124,7 @@ fn event(action: AuditAction, token: &ApiToken) -> Event {
         resource_type: AuditResourceType::Token,
         resource_id: token.id.to_string(),
         resource_name: token.name.to_string(),
-        details: json!({
-            "role": token.role.as_str(),
-            "grants": token.grants.to_string(),
-            "expires_at": token.expires_at.to_string(),
-        }),
+        details: Value::Object(audit_details(token)),
         failure: None,
     }
 }

@@ -23,7 +23,7 @@ use crate::wire::user::{
 
 pub(super) fn routes() -> Routes {
     Routes::default()
-        .route(Permission::Administer, routes!(set_up))
+        .route(Permission::MakeFirstAdmin, routes!(set_up))
         .route(Permission::Public, routes!(sign_in))
         .route(Permission::Public, routes!(accept_invitation))
         .route(Permission::OwnAccount, routes!(sign_out))
@@ -31,7 +31,8 @@ pub(super) fn routes() -> Routes {
         .route(Permission::OwnAccount, routes!(record_event))
 }
 
-/// Makes the first admin, with the bootstrap token. Refused as soon as anybody is registered.
+/// Makes the first admin, with the bootstrap token, which is spent by it, or an admin's API token.
+/// Refused as soon as anybody is registered.
 #[utoipa::path(
     post, path = "/api/auth/setup", tag = "access", request_body = FirstAdmin,
     responses((status = 201, body = UserSaved))

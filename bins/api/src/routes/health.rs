@@ -40,12 +40,12 @@ async fn get_health(State(app): State<App>) -> Json<Health> {
     get, path = "/api/version", tag = "system",
     responses((status = 200, body = Version))
 )]
-async fn get_version(State(app): State<App>) -> Json<Version> {
-    Json(Version {
+async fn get_version(State(app): State<App>) -> Answer<Json<Version>> {
+    Ok(Json(Version {
         version: VERSION,
-        installation_id: app.token.installation_id(),
+        installation_id: app.installation_id().await?.to_string(),
         environment: app.installation.settings.environment.clone(),
-    })
+    }))
 }
 
 /// Whether the stores answer.

@@ -44,7 +44,7 @@ async fn create_token(
     caller: Caller,
     Body(new): Body<NewToken>,
 ) -> Answer<(StatusCode, Json<TokenCreated>)> {
-    let (token, text) = app.create_token(new, &caller).await?;
+    let (token, text) = app.create_token(new.into(), &caller).await?;
     Ok((StatusCode::CREATED, Json(TokenCreated::new(&token, &text))))
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Health {
 pub(crate) struct Version {
     /// Version of the program.
     pub(crate) version: &'static str,
-    /// Tells installations apart; another one after the bootstrap token was replaced.
+    /// Tells installations apart: twelve hexadecimal digits, made once.
+    #[schema(example = "5f0c2a9be471")]
     pub(crate) installation_id: String,
     /// Name of the environment, from the settings.
     #[schema(example = "production")]

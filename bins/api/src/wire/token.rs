@@ -1,5 +1,6 @@
 //! API tokens on the wire.
 
+use dilux_core::api_tokens::{LifetimeDays, NewApiToken};
 use dilux_core::model::{ApiToken, Grant, Grants, Label, Role};
 use dilux_core::secret::SecretValue;
 use serde::Serialize;
@@ -9,10 +10,6 @@ use super::Damaged;
 use super::page::PageNotes;
 use crate::app::Listed;
 use crate::input::{Fields, FromFields};
-
-/// Lifetime of a token that names none, and the longest, in days.
-const DEFAULT_DAYS: u32 = 90;
-const MOST_DAYS: u32 = 366;
 
 /// An API token, without its text.
 #[derive(Debug, Serialize, ToSchema)]
@@ -109,7 +106,18 @@ pub(crate) struct NewToken {
     pub(crate) grants: Grants,
     /// Days until it is void, 1–366; 90 when absent.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 366)]
-    pub(crate) expires_in_days: u32,
+    pub(crate) expires_in_days: LifetimeDays,
+}
+
+impl From<NewToken> for NewApiToken {
+    fn from(wanted: NewToken) -> Self {
+        Self {
+            name: wanted.name,
+            role: wanted.role,
+            grants: wanted.grants,
+            lifetime: wanted.expires_in_days,
+        }
+    }
 }
 
 impl FromFields for NewToken {
@@ -117,16 +125,12 @@ impl FromFields for NewToken {
         let name = fields.required("name");
         let role = fields.required("role");
         let grants: Vec<Grant> = fields.values("grants");
-        let days = match fields.optional::<u32>("expires_in_days") {
-            None => DEFAULT_DAYS,
-            Some(days) => {
-                if !(1..=MOST_DAYS).contains(&days) {
-                    let reason = format!("must be between 1 and {MOST_DAYS}");
-                    fields.problem("expires_in_days", reason);
-                }
-                days
-            }
-        };
+        let days = fields.optional::<u32>("expires_in_days");
+        let days = days.map_or(Ok(LifetimeDays::default()), LifetimeDays::try_from);
+        let days = days.unwrap_or_else(|refusal| {
+            fields.problem("expires_in_days", refusal.to_string());
+            LifetimeDays::default()
+        });
         Some(Self {
             name: name?,
             role: role?,

@@ -226,7 +226,7 @@ async fn people_see_themselves_and_admins_see_everybody() {
         assert_eq!(answer.refused_fields(), ["page_size"]);
     }
     let answer = world.put(path, &wished).await;
-    assert_eq!(answer.status, 400, "the bootstrap token is nobody");
+    assert_eq!(answer.status, 400, "a token is nobody");
 }
 
 #[tokio::test]

@@ -217,6 +217,22 @@ async fn health_and_version_and_readiness_say_what_they_know() {
 }
 
 #[tokio::test]
+async fn an_installation_has_one_id_whoever_asks_first() {
+    let world = World::new().await;
+    let asked = (0..16).map(|_| world.installation.id());
+    let ids = futures::future::join_all(asked).await;
+    let ids: Vec<_> = ids.into_iter().map(Result::unwrap).collect();
+    let digits = |id: &str| id.len() == 12 && id.chars().all(|c| c.is_ascii_hexdigit());
+    assert!(digits(ids[0].as_str()), "{}", ids[0]);
+    assert!(ids.iter().all(|id| *id == ids[0]));
+    let version = world.get("/api/version").await.expect(200);
+    assert_eq!(version["installation_id"], json!(ids[0].as_str()));
+    let another = World::new().await;
+    another.installation.random.fill(&mut [0; 8]);
+    assert_ne!(another.installation.id().await.unwrap(), ids[0]);
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_json_object_is_refused_clearly() {
     let world = World::new().await;
     for path in [

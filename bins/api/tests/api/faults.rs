@@ -17,6 +17,8 @@ pub(crate) struct Faults {
     pub(crate) tables_are_down: AtomicBool,
     /// Writes of secrets.
     pub(crate) secrets_are_down: AtomicBool,
+    /// Removals of secrets.
+    pub(crate) secrets_stay: AtomicBool,
     /// Writes of secrets so far.
     pub(crate) secret_writes: AtomicUsize,
     /// Writes to this table.
@@ -39,6 +41,7 @@ impl Faults {
         *self.reads_left.lock().unwrap() = None;
         self.tables_are_down.store(false, Ordering::SeqCst);
         self.secrets_are_down.store(false, Ordering::SeqCst);
+        self.secrets_stay.store(false, Ordering::SeqCst);
     }
 
     fn down() -> StorageError {
@@ -149,7 +152,7 @@ impl TableStore for FaultyTables {
     }
 }
 
-/// Secrets that cannot be written on demand.
+/// Secrets that cannot be written or removed on demand.
 #[derive(Debug)]
 pub(crate) struct FaultySecrets {
     inner: Arc<dyn SecretStore>,
@@ -177,6 +180,9 @@ impl SecretStore for FaultySecrets {
     }
 
     async fn delete(&self, name: &SecretName) -> StorageResult<()> {
+        if self.faults.secrets_stay.load(Ordering::SeqCst) {
+            return Err(Faults::down());
+        }
         self.inner.delete(name).await
     }
 

@@ -6,6 +6,7 @@ mod alerts;
 mod audit;
 mod audit_actions;
 mod backups;
+mod bootstrap;
 mod canary;
 mod configuration;
 mod configuration_identities;

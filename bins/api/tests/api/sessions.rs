@@ -311,7 +311,8 @@ async fn a_foreign_page_changes_nothing_with_the_cookie() {
     }
     assert_eq!(
         world.get("/api/tokens").await.expect(200)["count"],
-        json!(0)
+        json!(1),
+        "that of the tests"
     );
     assert_eq!(post(&[own]).await.status, 201);
     assert_eq!(

@@ -1,20 +1,23 @@
 //! Start and stop of the service, over a real socket.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dilux_api::{BootstrapToken, Context, check_address, serve};
+use dilux_api::{Context, check_address, serve};
+use dilux_core::api_tokens::{ApiTokens, LifetimeDays, NewApiToken};
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
-use dilux_core::random::SystemRandom;
+use dilux_core::model::{Grants, Role};
+use dilux_core::secret::SecretValue;
 use dilux_core::storage::Profile;
 use dilux_drivers::{Drivers, Tools};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+
+use crate::canary::capture;
 
 async fn installation(directory: &Path) -> Installation {
     patient_installation(directory, 1).await
@@ -33,49 +36,23 @@ async fn patient_installation(directory: &Path, grace: u32) -> Installation {
     installation
 }
 
+/// An API token that may look at everything.
+async fn viewer(installation: &Installation) -> SecretValue {
+    let new = NewApiToken {
+        name: "viewer".parse().unwrap(),
+        role: Role::Viewer,
+        grants: Grants::default(),
+        lifetime: LifetimeDays::default(),
+    };
+    let tokens = ApiTokens::new(installation.clone());
+    tokens.create(new, "tests").await.unwrap().1
+}
+
 fn context(installation: Installation) -> Context {
     Context::new(
         installation,
         Arc::new(Drivers::of(Vec::new(), Tools::default())),
     )
-}
-
-#[tokio::test]
-async fn the_token_is_made_once_and_only_its_owner_can_read_the_file() {
-    let directory = TempDir::new().unwrap();
-    let installation = installation(directory.path()).await;
-    let file = directory.path().join("inner/token");
-    let secrets = &*installation.storage.secrets;
-    BootstrapToken::ensure(secrets, &file, &SystemRandom)
-        .await
-        .unwrap();
-    let first = std::fs::read_to_string(&file).unwrap();
-    let digits = first.trim().strip_prefix("dilux_").unwrap();
-    assert_eq!(digits.len(), 64);
-    assert!(digits.chars().all(|c| c.is_ascii_hexdigit()));
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&file), 0o600);
-    BootstrapToken::ensure(secrets, &file, &SystemRandom)
-        .await
-        .unwrap();
-    assert_eq!(
-        std::fs::read_to_string(&file).unwrap(),
-        first,
-        "the token stays"
-    );
-    std::fs::write(&file, "somebody's scribble").unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    BootstrapToken::ensure(secrets, &file, &SystemRandom)
-        .await
-        .unwrap();
-    assert_eq!(
-        std::fs::read_to_string(&file).unwrap(),
-        first,
-        "the file is mended"
-    );
-    assert_eq!(mode(&file), 0o600);
-    let others = std::fs::read_dir(file.parent().unwrap()).unwrap().count();
-    assert_eq!(others, 1, "no part of it is left behind");
 }
 
 #[tokio::test]
@@ -110,17 +87,16 @@ async fn exchange(port: u16, request: &str) -> String {
 async fn the_service_answers_on_its_socket_until_it_is_stopped() {
     let directory = TempDir::new().unwrap();
     let context = context(installation(directory.path()).await);
-    let token_file = context.installation.settings.token_file.clone();
+    let token = viewer(&context.installation).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let shutdown = CancellationToken::new();
     let service = tokio::spawn(serve(context, listener, shutdown.clone()));
     let health = "GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert!(exchange(port, health).await.starts_with("HTTP/1.1 200"));
-    let token = std::fs::read_to_string(token_file).unwrap();
     let version = format!(
         "GET /api/version HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
-        token.trim()
+        token.expose()
     );
     assert!(exchange(port, &version).await.starts_with("HTTP/1.1 200"));
     let old = "GET /api/health HTTP/1.0\r\n\r\n";
@@ -142,17 +118,16 @@ const PATIENCE: Duration = Duration::from_mins(1);
 async fn streams_of_events_do_not_keep_the_service_from_stopping() {
     let directory = TempDir::new().unwrap();
     let context = context(patient_installation(directory.path(), 600).await);
-    let token_file = context.installation.settings.token_file.clone();
+    let token = viewer(&context.installation).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let shutdown = CancellationToken::new();
     let service = tokio::spawn(serve(context, listener, shutdown.clone()));
     let health = "GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert!(exchange(port, health).await.starts_with("HTTP/1.1 200"));
-    let token = std::fs::read_to_string(token_file).unwrap();
     let request = format!(
         "GET /api/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
-        token.trim()
+        token.expose()
     );
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -169,4 +144,71 @@ async fn streams_of_events_do_not_keep_the_service_from_stopping() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();
     assert!(rest.ends_with("0\r\n\r\n"), "the stream ends well: {rest}");
+}
+
+/// Asks the service on this port for the first admin to be made.
+async fn set_up(port: u16, token: &str) -> String {
+    let body = r#"{"email": "ann@example.com", "password": "a long passphrase"}"#;
+    let request = format!(
+        "POST /api/auth/setup HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    exchange(port, &request).await
+}
+
+#[tokio::test]
+async fn a_service_that_starts_without_people_lets_one_in_and_logs_no_token() {
+    let log = capture();
+    let directory = TempDir::new().unwrap();
+    let installation = installation(directory.path()).await;
+    let file = installation.settings.token_file.clone();
+    let mut token = String::new();
+    for is_first in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shutdown = CancellationToken::new();
+        let context = context(installation.clone());
+        let service = tokio::spawn(serve(context, listener, shutdown.clone()));
+        let health = "GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        assert!(exchange(port, health).await.starts_with("HTTP/1.1 200"));
+        assert_eq!(file.exists(), is_first);
+        if is_first {
+            token = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+            let made = set_up(port, &token).await;
+            assert!(made.starts_with("HTTP/1.1 201"), "{made}");
+        }
+        let again = set_up(port, &token).await;
+        assert!(again.starts_with("HTTP/1.1 401"), "{again}");
+        assert!(!file.exists());
+        shutdown.cancel();
+        service.await.unwrap().unwrap();
+    }
+    let logged = String::from_utf8(log.bytes()).unwrap();
+    assert!(logged.contains("made the bootstrap token"), "{logged}");
+    assert!(!logged.contains(&token));
+}
+
+#[tokio::test]
+async fn where_nobody_is_asked_who_they_are_there_is_no_bootstrap_token() {
+    let directory = TempDir::new().unwrap();
+    let store = format!("file://{}", directory.path().display());
+    let settings = Settings::read(&|name| match name {
+        "STORAGE_CONNECTION_STRING" => Some(store.clone()),
+        "DILUX_AUTH" => Some("off".to_owned()),
+        "DILUX_EVERYBODY_IS_ADMIN" => Some("yes".to_owned()),
+        _ => None,
+    });
+    let installation = Installation::open(settings.unwrap(), Profile::Interactive).unwrap();
+    installation.prepare().await.unwrap();
+    let file = installation.settings.token_file.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let shutdown = CancellationToken::new();
+    let service = tokio::spawn(serve(context(installation), listener, shutdown.clone()));
+    let health = "GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert!(exchange(port, health).await.starts_with("HTTP/1.1 200"));
+    assert!(!file.exists());
+    shutdown.cancel();
+    service.await.unwrap().unwrap();
 }

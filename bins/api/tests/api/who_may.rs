@@ -7,11 +7,13 @@ use axum::http::Method;
 use dilux_api::openapi;
 use serde_json::{Value, json};
 
+use crate::bootstrap::bootstrap_token;
 use crate::sessions::member;
 use crate::world::{Answer, TOKEN, World};
 
 /// Groups of operations, and who of [`KNOWN`] may do them.
 const GROUPS: &[(&str, &[&str])] = &[
+    ("make-first-admin", &["bootstrap token", "admin"]),
     (
         "own-account",
         &["viewer", "operator", "granted operator", "admin"],
@@ -29,7 +31,13 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 /// Everybody whom the API knows.
-const KNOWN: &[&str] = &["viewer", "operator", "granted operator", "admin"];
+const KNOWN: &[&str] = &[
+    "bootstrap token",
+    "viewer",
+    "operator",
+    "granted operator",
+    "admin",
+];
 
 /// Every operation with its group. An operation that is missing here fails the test.
 const EXPECTED: &[(&str, &str)] = &[
@@ -132,7 +140,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("GET /api/tokens", "administer"),
     ("POST /api/tokens", "administer"),
     ("DELETE /api/tokens/{token_id}", "administer"),
-    ("POST /api/auth/setup", "administer"),
+    ("POST /api/auth/setup", "make-first-admin"),
     ("POST /api/auth/login", "public"),
     ("POST /api/auth/invitation", "public"),
     ("GET /api/auth/methods", "public"),
@@ -194,11 +202,14 @@ fn bearer(token: &str) -> Headers {
 /// Everybody, with what they show.
 async fn everybody(world: &World) -> Vec<(&'static str, Headers)> {
     let grants = ["data", "deletion"];
+    // Spent by the people who are registered below.
+    let spent = bootstrap_token(world).await;
     vec![
         ("anonymous", Vec::new()),
         ("unknown", bearer("eyJhbGciOiJub25lIn0.e30.")),
         ("unknown", bearer(&revoked(world).await)),
         ("disabled", disabled(world).await),
+        ("unknown", bearer(&spent)),
         ("viewer", bearer(&token(world, "viewer", &grants).await)),
         ("operator", bearer(&token(world, "operator", &[]).await)),
         (
@@ -273,7 +284,8 @@ fn check(who: &str, route: &str, group: Option<&str>, answer: &Answer) {
                     "{shown}"
                 );
                 let sentence = answer.body["error"].as_str().unwrap();
-                assert!(sentence.contains(group), "{shown}");
+                let why = if who == "bootstrap token" { who } else { group };
+                assert!(sentence.contains(why), "{shown}");
             }
         }
     }
@@ -282,9 +294,21 @@ fn check(who: &str, route: &str, group: Option<&str>, answer: &Answer) {
 #[tokio::test]
 async fn a_14_every_route_and_method_answers_everybody_as_the_permission_table_says() {
     let world = World::new().await;
+    let everybody = everybody(&world).await;
+    call_everything(&world, &everybody).await;
+}
+
+#[tokio::test]
+async fn a_14_the_bootstrap_token_opens_one_route_and_no_other() {
+    let world = World::new().await;
+    let holder = ("bootstrap token", bearer(&bootstrap_token(&world).await));
+    call_everything(&world, &[holder]).await;
+}
+
+/// Calls every path of the document with every method as each of `callers`.
+async fn call_everything(world: &World, callers: &[(&str, Headers)]) {
     let expected: BTreeMap<&str, &str> = EXPECTED.iter().copied().collect();
     assert_eq!(expected.len(), EXPECTED.len(), "an operation stands twice");
-    let everybody = everybody(&world).await;
     let mut unused: BTreeSet<&str> = expected.keys().copied().collect();
     for (path, methods) in served() {
         let is_open = methods.iter().all(|method| {
@@ -300,8 +324,8 @@ async fn a_14_every_route_and_method_answers_everybody_as_the_permission_table_s
                 methods.contains(method.as_str()),
                 "{route}: who may call it? Say so in EXPECTED"
             );
-            for (who, headers) in &everybody {
-                let answer = call(&world, &method, &fill(&path), headers).await;
+            for (who, headers) in callers {
+                let answer = call(world, &method, &fill(&path), headers).await;
                 if group.is_none() && is_open {
                     assert_eq!(answer.status, 405, "{who}: {route}");
                 } else {

@@ -11,15 +11,17 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, Request, Response};
-use dilux_api::{BootstrapToken, Context, router};
+use dilux_api::{Context, router};
 use dilux_core::clock::{ManualClock, SharedClock};
 use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
+use dilux_core::model::{ApiToken, Grants, Role, SecretHash};
 use dilux_core::random::{Random, SharedRandom};
-use dilux_core::secret::{SecretName, SecretValue};
+use dilux_core::secret::SecretName;
 use dilux_core::storage::{self, Profile};
 use dilux_drivers::Drivers;
 use dilux_testkit::entra::FakeEntra;
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -28,8 +30,9 @@ use tower::ServiceExt;
 use crate::faults::{Faults, FaultySecrets, FaultyTables};
 use crate::server::PlayedServer;
 
-/// The token that opens the API under test.
-pub(crate) const TOKEN: &str = "token-of-the-test";
+/// The API token of the admin who calls the API under test.
+pub(crate) const TOKEN: &str =
+    "dilux_api_tests_7f3c1de09b7a4f5587c2b1e64d0a9833617be2c4508fa9d1e3b65c7208f4da96";
 
 /// The instant at which every test begins.
 pub(crate) const START: &str = "2026-01-31T12:00:00Z";
@@ -192,10 +195,11 @@ impl World {
             random,
         ));
         installation.prepare().await.unwrap();
+        let tokens = &installation.repositories.api_tokens;
+        tokens.insert(admin()).await.unwrap();
         let context = Context::new(installation.clone(), Arc::new(drivers));
-        let token = BootstrapToken::of(&SecretValue::new(TOKEN));
         Self {
-            router: router(context, token),
+            router: router(context),
             installation,
             clock,
             server,
@@ -251,7 +255,7 @@ impl World {
         address
     }
 
-    /// Sends a request with the bootstrap token and these headers.
+    /// Sends a request with the admin's token and these headers.
     pub(crate) async fn call_with(
         &self,
         method: Method,
@@ -336,6 +340,22 @@ impl World {
             .header("authorization", format!("Bearer {TOKEN}"))
             .body(Body::from(bytes));
         self.send(request.unwrap()).await
+    }
+}
+
+/// The API token [`TOKEN`]. It was used after every test, so that no use of it is ever recorded.
+fn admin() -> ApiToken {
+    let end: Timestamp = "2999-01-01T00:00:00Z".parse().unwrap();
+    ApiToken {
+        id: ApiToken::id_in(TOKEN).unwrap(),
+        name: "tests".parse().unwrap(),
+        role: Role::Admin,
+        grants: Grants::default(),
+        hash: SecretHash::of(TOKEN),
+        created_at: START.parse().unwrap(),
+        created_by: "operator@example.com".to_owned(),
+        expires_at: end,
+        last_used: Some(end),
     }
 }
 

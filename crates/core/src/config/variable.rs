@@ -179,7 +179,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "DILUX_TOKEN_FILE",
         "bootstrap-token in the secrets' directory",
-        "File (mode 0600) that the API writes the bootstrap token to.",
+        "File (mode 0600) that the API writes the bootstrap token to, while nobody is registered.",
     ),
     variable(
         "DILUX_ADMIN_EMAIL",

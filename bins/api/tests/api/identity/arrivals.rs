@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::issuer::{AUDIENCE, Issuer};
 use crate::accounts::audited;
+use crate::bootstrap::{self, bootstrap_token};
 use crate::seeds::id;
 use crate::sessions::{PASSPHRASE, member};
 use crate::world::{Answer, World};
@@ -201,6 +202,7 @@ async fn a_16_of_fifty_who_come_first_the_one_of_the_settings_is_admin() {
     let world = issuer
         .world(&[("DILUX_ADMIN_EMAIL", "Boss@example.com")])
         .await;
+    bootstrap_token(&world).await;
     let tokens: Vec<String> = (0..50)
         .map(|n| {
             // Several of them have the e-mail, and one of those has it twice.
@@ -228,6 +230,7 @@ async fn a_16_of_fifty_who_come_first_the_one_of_the_settings_is_admin() {
     let made = audited(&world).await;
     let made = made.iter().filter(|action| *action == "user_created");
     assert_eq!(made.count(), 1);
+    assert_eq!(bootstrap::kept(&world).await, 0, "the other way in is shut");
 }
 
 #[tokio::test]
