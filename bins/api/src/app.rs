@@ -38,7 +38,6 @@ mod schedules;
 mod sessions;
 mod settings;
 mod tokens;
-mod undo;
 mod verifications;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod audit;
 mod catalogue;
 mod expire;
 mod plan;
+mod secrets;
 mod tick;
 mod timers;
 mod withdraw;

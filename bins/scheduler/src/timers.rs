@@ -196,6 +196,7 @@ impl Scheduler {
             tracing::warn!(status, complaints, "the installation is not healthy");
         }
         self.note_checkpoint().await;
+        self.clean_secrets().await;
         Ok(Finished {
             outcome: TimerOutcome::Done,
             message: complaints.map_or_else(

@@ -161,7 +161,8 @@ impl<'a> Access<'a> {
         })?;
         found.ok_or_else(|| {
             configuration(format!(
-                "the {what} of {owner} is gone from the secret store; enter it again"
+                "the {what} of {owner} is gone from the secret store; try again in case it was just \
+                 changed, or enter it again"
             ))
         })
     }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::access::Access;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Settings;
+use crate::custody::Custody;
 use crate::dispatch::Dispatcher;
 use crate::entra::Tokens;
 use crate::error::{Error, Result};
@@ -97,6 +98,11 @@ impl Installation {
     /// What opens engines and databases.
     pub fn access(&self) -> Access<'_> {
         Access::new(&*self.storage.secrets, &self.tokens)
+    }
+
+    /// Custody of the secrets of engines and databases.
+    pub fn custody(&self) -> Custody {
+        Custody::new(self.clone())
     }
 
     /// Makes sure that tables, queue, container and the seeded policies exist. Every service does

@@ -14,6 +14,7 @@ pub mod component;
 pub mod config;
 pub mod connection_string;
 pub mod crash;
+pub mod custody;
 pub mod dispatch;
 pub mod entra;
 pub mod error;

@@ -26,6 +26,7 @@ mod retention_states;
 mod row;
 mod rows;
 mod schedule_state;
+mod secret_notes;
 mod sessions;
 mod settings;
 mod settle;
@@ -50,6 +51,7 @@ pub use keys::{day_of, inverted_ticks};
 pub use places::PlaceRepository;
 pub use retention_states::RetentionStateRepository;
 pub use schedule_state::{ClaimedJob, Miss, ScheduleState, ScheduleStateRepository};
+pub use secret_notes::{Noted, NotedSecrets, SecretNoteRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor, Stretch};
 pub use users::{Departures, UserRepository};
@@ -95,6 +97,8 @@ pub struct Repositories {
     pub acknowledgements: Collection<Acknowledgement, AlertId>,
     /// Removals under way, by engine.
     pub removals: Collection<Removal, EngineId>,
+    /// Names of secrets that a change is at.
+    pub secret_notes: SecretNoteRepository,
     /// Users.
     pub users: UserRepository,
     /// Sessions by the hash of their text.
@@ -164,6 +168,7 @@ impl Repositories {
                 "alert",
             ),
             removals: Collection::new(tables.clone(), fixed("removals"), "engine"),
+            secret_notes: SecretNoteRepository::new(tables.clone(), fixed("secretnotes")),
             users: UserRepository::new(tables.clone(), fixed("users")),
             sessions: Collection::new(tables.clone(), fixed("sessions"), "session"),
             access_requests: Collection::new(
@@ -217,6 +222,7 @@ impl Repositories {
             self.dead_letters.table(),
             self.acknowledgements.table(),
             self.removals.table(),
+            self.secret_notes.table(),
             self.api_tokens.table(),
             self.users.table(),
             self.sessions.table(),

@@ -7,13 +7,14 @@ mod update;
 
 use std::collections::HashMap;
 
+use dilux_core::custody::{SecretOwner, Wanted};
 use dilux_core::model::{
     AuditAction, AuditResourceType, ClientId, CredentialSource, Database, DatabaseId, DatabaseName,
     Engine, EngineId, EntraIdentity, PolicyId, PolicySource, RpoMinutes, TenantId, Work,
 };
 use dilux_core::repository::Versioned;
 use dilux_core::schedule::DEFAULT_POLICY;
-use dilux_core::secret::SecretName;
+use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -154,10 +155,34 @@ fn shown(database: &Database) -> Map<String, Value> {
         .collect()
 }
 
+/// Writes the row in the version that was read, and before it a new secret under a name of its own.
+pub(super) async fn replace(
+    app: &Application,
+    present: &Versioned<Database>,
+    mut changed: Database,
+    secret: Option<&SecretValue>,
+) -> Result<Versioned<Database>> {
+    let custody = app.installation.custody();
+    let kept = own_secret(&changed).cloned();
+    let wanted = Wanted {
+        before: own_secret(&present.value),
+        kept: kept.as_ref(),
+        new: secret.filter(|_| changed.credentials != CredentialSource::Engine),
+    };
+    let owner = SecretOwner::Database(changed.id.clone());
+    let exchange = custody.begin(owner, wanted).await?;
+    if let CredentialSource::Own { secret, .. } = &mut changed.credentials {
+        *secret = exchange.name().cloned();
+    }
+    let databases = &app.installation.repositories.databases;
+    let written = databases.replace(changed, &present.version).await;
+    custody.end(exchange, written).await.map_err(write_error)
+}
+
 /// The secret that a change left without an owner.
-pub(super) fn dropped_secret(before: &Database, after: &Database) -> Option<SecretName> {
+pub(super) fn dropped_secret<'a>(before: &'a Database, after: &Database) -> Option<&'a SecretName> {
     let before = own_secret(before)?;
-    (own_secret(after) != Some(before)).then(|| before.clone())
+    (own_secret(after) != Some(before)).then_some(before)
 }
 
 fn own_secret(database: &Database) -> Option<&SecretName> {
@@ -292,14 +317,12 @@ impl Application {
         caller: &Caller,
     ) -> Result<()> {
         let id = &database.value.id;
+        let custody = self.installation.custody();
+        let owner = SecretOwner::Database(id.clone());
+        let exchange = custody.removal(owner, own_secret(&database.value)).await?;
         let databases = &self.installation.repositories.databases;
-        databases
-            .delete(id, &database.version)
-            .await
-            .map_err(write_error)?;
-        if let Some(name) = own_secret(&database.value) {
-            self.forget_secret(name).await;
-        }
+        let deleted = databases.delete(id, &database.version).await;
+        custody.end(exchange, deleted).await.map_err(write_error)?;
         let engines = &self.installation.repositories.engines;
         let engine = engines.get(&database.value.engine_id).await?;
         let details = match engine {

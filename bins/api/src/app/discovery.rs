@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use dilux_core::custody::SecretOwner;
 use dilux_core::model::{
     AuditAction, AuthMethod, CredentialSource, Database, DatabaseId, DatabaseName, Engine,
     EngineId, PolicySource,
 };
-use dilux_core::secret::SecretName;
+use dilux_core::secret::{SecretName, SecretValue};
 use dilux_core::{Error, Result};
 use serde_json::{Value, json};
 
-use super::undo::Undo;
 use super::{Application, RACES, databases, engines, is_lost_race};
 use crate::caller::Caller;
 use crate::permission::Permission;
@@ -211,20 +211,20 @@ impl Application {
             updated_at: now,
             created_by: Some(caller.user_email.clone()),
         };
-        let mut undo = Undo::new(self);
-        let outcome = async {
-            if !use_engine_credentials {
-                database.credentials = self.copy_credentials(&mut undo, engine, &database).await?;
-            }
-            Ok(self
-                .installation
-                .repositories
-                .databases
-                .insert(database)
-                .await?)
+        let secret = if use_engine_credentials {
+            None
+        } else {
+            self.secret_of(engine).await?
         };
-        let outcome = outcome.await;
-        let stored = undo.settle(outcome).await?.value;
+        let custody = self.installation.custody();
+        let owner = SecretOwner::Database(database.id.clone());
+        let exchange = custody.first(owner, secret.as_ref()).await?;
+        if !use_engine_credentials {
+            database.credentials = as_its_own(engine, exchange.name().cloned());
+        }
+        let databases = &self.installation.repositories.databases;
+        let inserted = databases.insert(database).await;
+        let stored = custody.end(exchange, inserted).await?.value;
         drop(guard);
         let mut details = databases::creation_details(&stored, engine);
         if let Value::Object(details) = &mut details {
@@ -235,30 +235,27 @@ impl Application {
         Ok(stored)
     }
 
-    /// The engine's credentials as a database's own.
-    async fn copy_credentials(
-        &self,
-        undo: &mut Undo<'_>,
-        engine: &Engine,
-        database: &Database,
-    ) -> Result<CredentialSource> {
-        let password = match &engine.secret {
-            Some(name) => self.installation.storage.secrets.get(name).await?,
-            None => None,
+    /// The secret that an engine names.
+    async fn secret_of(&self, engine: &Engine) -> Result<Option<SecretValue>> {
+        let Some(name) = &engine.secret else {
+            return Ok(None);
         };
-        let secret = match password {
-            None => None,
-            Some(password) => {
-                let name = SecretName::new(Database::secret_name(&database.id))?;
-                undo.set_secret(&name, &password).await?;
-                Some(name)
-            }
-        };
-        Ok(CredentialSource::Own {
-            auth_method: engine.auth_method.unwrap_or(AuthMethod::UserPassword),
-            username: engine.username.clone(),
-            identity: engine.identity.clone(),
-            secret,
-        })
+        match self.installation.storage.secrets.get(name).await? {
+            Some(secret) => Ok(Some(secret)),
+            None => Err(Error::Conflict(format!(
+                "the password of engine '{}' was changed in the meantime, or is gone; try again",
+                engine.name
+            ))),
+        }
+    }
+}
+
+/// The engine's credentials as a database's own.
+fn as_its_own(engine: &Engine, secret: Option<SecretName>) -> CredentialSource {
+    CredentialSource::Own {
+        auth_method: engine.auth_method.unwrap_or(AuthMethod::UserPassword),
+        username: engine.username.clone(),
+        identity: engine.identity.clone(),
+        secret,
     }
 }

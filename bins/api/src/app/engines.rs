@@ -6,12 +6,12 @@ mod update;
 
 use std::collections::HashMap;
 
+use dilux_core::custody::SecretOwner;
 use dilux_core::model::{
     AuditAction, AuditResourceType, Database, Engine, EngineId, EngineType, Host, PolicyId, Port,
     TlsMode,
 };
 use dilux_core::repository::{DamagedRow, Listing, Versioned};
-use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
@@ -20,7 +20,6 @@ pub(crate) use removal::{EngineRemoved, RemovalPreview};
 pub(crate) use update::EngineUpdate;
 
 use super::audit::Event;
-use super::undo::Undo;
 use super::{Application, Page};
 use crate::caller::Caller;
 use crate::wire::engine::{EngineFilter, NewEngine};
@@ -204,9 +203,7 @@ impl Application {
         if let Some(policy) = &new.policy_id {
             self.require_policy("policy_id", policy).await?;
         }
-        let mut undo = Undo::new(self);
-        let outcome = self.insert_engine(&mut undo, new, caller).await;
-        let engine = undo.settle(outcome).await?;
+        let engine = self.insert_engine(new, caller).await?;
         drop(guard);
         self.record_engine_created(caller, &engine.value).await;
         Ok(engine)
@@ -219,21 +216,15 @@ impl Application {
     /// Writes the secret, then the row. The caller holds the registration lock and has checked.
     pub(super) async fn insert_engine(
         &self,
-        undo: &mut Undo<'_>,
         new: NewEngine,
         caller: &Caller,
     ) -> Result<Versioned<Engine>> {
         self.require_allowed_host(&new.host)?;
         let id = EngineId::random(&*self.installation.random);
         let identity = new.identity();
-        let secret = match new.secret() {
-            None => None,
-            Some(secret) => {
-                let name = SecretName::new(Engine::secret_name(&id))?;
-                undo.set_secret(&name, secret).await?;
-                Some(name)
-            }
-        };
+        let custody = self.installation.custody();
+        let owner = SecretOwner::Engine(id.clone());
+        let exchange = custody.first(owner, new.secret()).await?;
         let now = self.installation.clock.now();
         let mut engine = Engine {
             id,
@@ -245,7 +236,7 @@ impl Application {
             auth_method: new.auth_method,
             username: new.username,
             identity,
-            secret,
+            secret: exchange.name().cloned(),
             policy_id: new.policy_id,
             max_jobs: new.max_jobs,
             discovery_enabled: false,
@@ -255,7 +246,8 @@ impl Application {
             created_by: Some(caller.user_email.clone()),
         };
         engine.discovery_enabled = is_discoverable(&engine);
-        undo.insert_engine(engine).await
+        let inserted = self.installation.repositories.engines.insert(engine).await;
+        Ok(custody.end(exchange, inserted).await?)
     }
 
     /// Fails when `host` is an address that no server may have. Names are judged with each connection.

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use dilux_core::secret::SecretName;
 use serde_json::{Value, json};
 
 use crate::seeds::{database, engine, id};
@@ -33,9 +32,7 @@ fn nested_on_new_engine() -> Value {
 }
 
 pub(crate) async fn stored_password(world: &World, database: &str) -> Option<String> {
-    let name = SecretName::new(format!("dilux-db-{database}")).unwrap();
-    let found = world.installation.storage.secrets.get(&name).await.unwrap();
-    found.map(|password| password.expose().to_owned())
+    world.password(&format!("dilux-db-{database}")).await
 }
 
 async fn counts(world: &World) -> (usize, usize, usize) {
@@ -150,6 +147,7 @@ async fn when_the_database_cannot_be_saved_its_new_engine_and_passwords_go_again
     world.post("/api/databases", &body).await.expect(503);
     world.post("/api/databases", &flat()).await.expect(503);
     world.faults.mend();
+    world.clean_secrets().await;
     assert_eq!(counts(&world).await, (0, 0, 0));
     world.faults.secrets_are_down.store(true, Ordering::SeqCst);
     world.post("/api/databases", &flat()).await.expect(503);

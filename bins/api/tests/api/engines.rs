@@ -1,6 +1,5 @@
 //! Registering and listing engines.
 
-use dilux_core::secret::SecretName;
 use serde_json::{Value, json};
 
 use crate::seeds::id;
@@ -15,9 +14,7 @@ pub(crate) fn new_engine() -> Value {
 }
 
 pub(crate) async fn stored_password(world: &World, engine: &str) -> Option<String> {
-    let name = SecretName::new(format!("dilux-engine-{engine}")).unwrap();
-    let found = world.installation.storage.secrets.get(&name).await.unwrap();
-    found.map(|password| password.expose().to_owned())
+    world.password(&format!("dilux-engine-{engine}")).await
 }
 
 #[tokio::test]

@@ -199,7 +199,7 @@ async fn a_failing_secret_store_fails_the_request_and_nothing_is_half_saved() {
 }
 
 #[tokio::test]
-async fn a_failing_table_takes_the_new_password_back() {
+async fn a_failing_table_leaves_the_old_password_and_for_a_day_the_new_one() {
     let world = World::new().await;
     let id = engine(&world, "mysql", "one").await;
     world.faults.break_table("engines");
@@ -212,6 +212,10 @@ async fn a_failing_table_takes_the_new_password_back() {
         .await
         .expect(503);
     world.faults.mend();
+    let path = format!("/api/engines/{id}/test");
+    let test = world.post(&path, &json!({})).await.expect(200);
+    assert_eq!(test["success"], json!(true));
+    world.clean_secrets().await;
     assert_eq!(
         stored_password(&world, &id).await.as_deref(),
         Some(PASSWORD)

@@ -9,6 +9,18 @@ use dilux_core::storage::{
     Continuation, ETag, EntityKey, Nth, Page, Query, Span, StorageError, StorageErrorKind,
     StorageResult, StoredEntity, TableName, TableOperation, TableStore,
 };
+use tokio::sync::Notify;
+
+/// How the stores go away, both at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// An operation has no effect, and neither has any after it.
+    Refused,
+    /// An operation has its effect, but its answer is lost, and nothing is answered after it.
+    Unanswered,
+    /// An operation has its effect, and then the process is dead: nothing of it goes on.
+    Dead,
+}
 
 /// What fails.
 #[derive(Debug, Default)]
@@ -25,6 +37,10 @@ pub(crate) struct Faults {
     pub(crate) broken_table: Mutex<Option<&'static str>>,
     /// After so many requests that read tables, all tables.
     pub(crate) reads_left: Mutex<Option<usize>>,
+    /// After so many operations of tables and secrets, both stores.
+    pub(crate) operations_left: Mutex<Option<(usize, Break)>>,
+    /// Told when the process is dead.
+    pub(crate) died: Notify,
     /// Requests that read tables so far.
     pub(crate) reads: AtomicUsize,
     /// Rows that they answered.
@@ -39,9 +55,45 @@ impl Faults {
     pub(crate) fn mend(&self) {
         *self.broken_table.lock().unwrap() = None;
         *self.reads_left.lock().unwrap() = None;
+        *self.operations_left.lock().unwrap() = None;
         self.tables_are_down.store(false, Ordering::SeqCst);
         self.secrets_are_down.store(false, Ordering::SeqCst);
         self.secrets_stay.store(false, Ordering::SeqCst);
+    }
+
+    /// Both stores go away after so many operations.
+    pub(crate) fn break_after(&self, operations: usize, how: Break) {
+        *self.operations_left.lock().unwrap() = Some((operations, how));
+    }
+
+    /// Carries out an operation of either store, unless both are away.
+    async fn carry_out<T>(
+        &self,
+        operation: impl Future<Output = StorageResult<T>>,
+    ) -> StorageResult<T> {
+        let broken = match self.operations_left.lock().unwrap().as_mut() {
+            None => None,
+            Some((0, how)) => Some((true, *how)),
+            Some((left, how)) => {
+                *left -= 1;
+                (*left == 0).then_some((false, *how))
+            }
+        };
+        match broken {
+            None | Some((false, Break::Refused)) => operation.await,
+            Some((false, Break::Unanswered)) => {
+                operation.await?;
+                Err(Self::down())
+            }
+            Some((is_dead, Break::Dead)) => {
+                if !is_dead {
+                    operation.await?;
+                    self.died.notify_one();
+                }
+                std::future::pending().await
+            }
+            Some((true, _)) => Err(Self::down()),
+        }
     }
 
     fn down() -> StorageError {
@@ -97,12 +149,12 @@ impl FaultyTables {
 impl TableStore for FaultyTables {
     async fn create_table(&self, table: &TableName) -> StorageResult<()> {
         self.faults.check_tables()?;
-        self.inner.create_table(table).await
+        self.faults.carry_out(self.inner.create_table(table)).await
     }
 
     async fn get(&self, table: &TableName, key: &EntityKey) -> StorageResult<Option<StoredEntity>> {
         self.faults.check_read()?;
-        let row = self.inner.get(table, key).await?;
+        let row = self.faults.carry_out(self.inner.get(table, key)).await?;
         self.faults.note_read(row.iter().count());
         Ok(row)
     }
@@ -114,21 +166,30 @@ impl TableStore for FaultyTables {
         from: Option<&Continuation>,
     ) -> StorageResult<Page> {
         self.faults.check_read()?;
-        let page = self.inner.query(table, query, from).await?;
+        let page = self
+            .faults
+            .carry_out(self.inner.query(table, query, from))
+            .await?;
         self.faults.note_read(page.entities.len());
         Ok(page)
     }
 
     async fn nth(&self, table: &TableName, span: &Span, number: usize) -> StorageResult<Nth> {
         self.faults.check_read()?;
-        let found = self.inner.nth(table, span, number).await?;
+        let found = self
+            .faults
+            .carry_out(self.inner.nth(table, span, number))
+            .await?;
         self.faults.note_read(1);
         Ok(found)
     }
 
     async fn table_version(&self, table: &TableName) -> StorageResult<Option<ETag>> {
         self.faults.check_read()?;
-        let version = self.inner.table_version(table).await?;
+        let version = self
+            .faults
+            .carry_out(self.inner.table_version(table))
+            .await?;
         self.faults.note_read(0);
         Ok(version)
     }
@@ -139,7 +200,9 @@ impl TableStore for FaultyTables {
         operation: TableOperation,
     ) -> StorageResult<Option<ETag>> {
         self.faults.check_write(table)?;
-        self.inner.write(table, operation).await
+        self.faults
+            .carry_out(self.inner.write(table, operation))
+            .await
     }
 
     async fn write_batch(
@@ -148,7 +211,9 @@ impl TableStore for FaultyTables {
         operations: Vec<TableOperation>,
     ) -> StorageResult<Vec<Option<ETag>>> {
         self.faults.check_write(table)?;
-        self.inner.write_batch(table, operations).await
+        self.faults
+            .carry_out(self.inner.write_batch(table, operations))
+            .await
     }
 }
 
@@ -172,21 +237,21 @@ impl SecretStore for FaultySecrets {
             return Err(Faults::down());
         }
         self.faults.secret_writes.fetch_add(1, Ordering::SeqCst);
-        self.inner.set(name, value).await
+        self.faults.carry_out(self.inner.set(name, value)).await
     }
 
     async fn get(&self, name: &SecretName) -> StorageResult<Option<SecretValue>> {
-        self.inner.get(name).await
+        self.faults.carry_out(self.inner.get(name)).await
     }
 
     async fn delete(&self, name: &SecretName) -> StorageResult<()> {
         if self.faults.secrets_stay.load(Ordering::SeqCst) {
             return Err(Faults::down());
         }
-        self.inner.delete(name).await
+        self.faults.carry_out(self.inner.delete(name)).await
     }
 
     async fn list(&self) -> StorageResult<Vec<SecretName>> {
-        self.inner.list().await
+        self.faults.carry_out(self.inner.list()).await
     }
 }

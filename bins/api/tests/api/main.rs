@@ -15,6 +15,7 @@ mod connection_strings;
 mod connections;
 mod constant_cost;
 mod credentials;
+mod credentials_broken;
 mod crowd;
 mod cursors;
 mod databases;

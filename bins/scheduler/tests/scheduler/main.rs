@@ -9,6 +9,7 @@ mod damage;
 mod faults;
 mod overtaken;
 mod repeats;
+mod secrets;
 mod tick;
 mod timers;
 mod world;

@@ -1,5 +1,6 @@
 //! Registering a database, with its engine when that is new.
 
+use dilux_core::custody::SecretOwner;
 use dilux_core::error::FieldProblem;
 use dilux_core::model::{
     AuditAction, AuthMethod, Compression, CredentialSource, Database, DatabaseId, Engine, PolicyId,
@@ -12,7 +13,6 @@ use dilux_core::{Error, Result};
 
 use super::{DatabaseView, creation_details, event};
 use crate::app::engines::require_protection;
-use crate::app::undo::Undo;
 use crate::app::{Application, engines};
 use crate::caller::Caller;
 use crate::permission::Permission;
@@ -29,7 +29,7 @@ enum EngineOf {
 }
 
 impl Application {
-    /// Registers a database. When a step fails, everything before it is taken back.
+    /// Registers a database. When that fails, an engine that was registered for it goes again.
     pub(crate) async fn create_database(
         &self,
         new: NewDatabase,
@@ -49,19 +49,19 @@ impl Application {
         if is_new_engine {
             caller.require(Permission::ManageEngines)?;
         }
-        let mut undo = Undo::new(self);
-        let outcome = async {
-            let engine = match engine {
-                EngineOf::Present(engine) => *engine,
-                EngineOf::New(new) => self.insert_engine(&mut undo, *new, caller).await?.value,
-            };
-            let database = self
-                .insert_database(&mut undo, &engine, new, (policy, caller))
-                .await?;
-            Ok(DatabaseView { database, engine })
+        let view = match engine {
+            EngineOf::Present(engine) => {
+                let database = self.insert_database(&engine, new, (policy, caller));
+                DatabaseView {
+                    database: database.await?,
+                    engine: *engine,
+                }
+            }
+            EngineOf::New(engine) => {
+                let engine = self.insert_engine(*engine, caller).await?;
+                self.insert_on_new(engine, new, (policy, caller)).await?
+            }
         };
-        let outcome = outcome.await;
-        let view = undo.settle(outcome).await?;
         drop(guard);
         if is_new_engine {
             self.record_engine_created(caller, &view.engine).await;
@@ -70,6 +70,43 @@ impl Application {
         let event = event(AuditAction::DatabaseCreated, &view.database.value, details);
         self.record(caller, event).await;
         Ok(view)
+    }
+
+    /// Registers a database on an engine that was registered for it, and goes again when the
+    /// database is not registered.
+    async fn insert_on_new(
+        &self,
+        engine: Versioned<Engine>,
+        new: NewDatabase,
+        followed: (PolicySource, &Caller),
+    ) -> Result<DatabaseView> {
+        match self.insert_database(&engine.value, new, followed).await {
+            Ok(database) => Ok(DatabaseView {
+                database,
+                engine: engine.value,
+            }),
+            Err(error) => {
+                if let Err(second) = self.take_back(engine).await {
+                    tracing::warn!(error = %second, "an engine stays that was registered for a database which is not");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes an engine that was just registered, unless a database is on it: a write that was not
+    /// answered may have happened.
+    async fn take_back(&self, engine: Versioned<Engine>) -> Result<()> {
+        let id = &engine.value.id;
+        if !self.databases_of(id).await?.is_empty() {
+            return Ok(());
+        }
+        let custody = self.installation.custody();
+        let owner = SecretOwner::Engine(id.clone());
+        let exchange = custody.removal(owner, engine.value.secret.as_ref()).await?;
+        let engines = &self.installation.repositories.engines;
+        let deleted = engines.delete(id, &engine.version).await;
+        Ok(custody.end(exchange, deleted).await?)
     }
 
     /// The policy to follow, which must exist.
@@ -133,17 +170,22 @@ impl Application {
 
     async fn insert_database(
         &self,
-        undo: &mut Undo<'_>,
         engine: &Engine,
         new: NewDatabase,
         (policy, caller): (PolicySource, &Caller),
     ) -> Result<Versioned<Database>> {
-        let id = DatabaseId::random(&*self.installation.random);
-        let credentials = match new.own_credentials {
-            None => CredentialSource::Engine,
-            Some(sign_in) => own_credentials(undo, &id, sign_in).await?,
-        };
         let present = self.default_compression().await?;
+        let id = DatabaseId::random(&*self.installation.random);
+        let custody = self.installation.custody();
+        let owner = SecretOwner::Database(id.clone());
+        let own = new.own_credentials.as_ref();
+        let secret = own.and_then(|sign_in| sign_in.secret.as_ref());
+        let exchange = custody.first(owner, secret).await?;
+        let credentials = new
+            .own_credentials
+            .map_or(CredentialSource::Engine, |sign_in| {
+                own_credentials(sign_in, exchange.name().cloned())
+            });
         let now = self.installation.clock.now();
         let database = Database {
             id,
@@ -161,12 +203,9 @@ impl Application {
             updated_at: now,
             created_by: Some(caller.user_email.clone()),
         };
-        Ok(self
-            .installation
-            .repositories
-            .databases
-            .insert(database)
-            .await?)
+        let databases = &self.installation.repositories.databases;
+        let inserted = databases.insert(database).await;
+        Ok(custody.end(exchange, inserted).await?)
     }
 
     /// Compression of databases that name none.
@@ -178,25 +217,13 @@ impl Application {
     }
 }
 
-async fn own_credentials(
-    undo: &mut Undo<'_>,
-    id: &DatabaseId,
-    sign_in: SignIn,
-) -> Result<CredentialSource> {
-    let secret = match &sign_in.secret {
-        None => None,
-        Some(secret) => {
-            let name = SecretName::new(Database::secret_name(id))?;
-            undo.set_secret(&name, secret).await?;
-            Some(name)
-        }
-    };
-    Ok(CredentialSource::Own {
+fn own_credentials(sign_in: SignIn, secret: Option<SecretName>) -> CredentialSource {
+    CredentialSource::Own {
         auth_method: sign_in.auth_method.unwrap_or(AuthMethod::UserPassword),
         username: sign_in.username,
         identity: sign_in.identity,
         secret,
-    })
+    }
 }
 
 /// What is said beside an engine's id must be what the engine is.

@@ -6,13 +6,11 @@ use dilux_core::model::{
     PolicySource,
 };
 use dilux_core::repository::Versioned;
-use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result};
 
-use super::{DatabaseView, changes, dropped_secret, event};
+use super::{DatabaseView, changes, event, replace};
 use crate::app::engines::require_protection;
-use crate::app::undo::Undo;
-use crate::app::{Application, RACES, too_many_races, write_error};
+use crate::app::{Application, RACES, too_many_races};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::permission::Permission;
@@ -48,19 +46,12 @@ impl Application {
                 self.require_free_name(engine, name, Some(id), "database_name")
                     .await?;
             }
-            let mut undo = Undo::new(self);
-            let outcome = self.replace_database(&mut undo, (&present, engine), change, caller);
-            let outcome = outcome.await;
-            let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
-            match undo.settle(outcome).await {
-                Err(_) if is_lost => {}
+            let stored = self.replace_database((&present, engine), change, caller);
+            match stored.await {
+                Err(Error::Conflict(_)) if !if_match.is_conditional() => {}
                 Err(error) => return Err(error),
                 Ok(stored) => {
-                    let before = &present.database.value;
-                    if let Some(name) = dropped_secret(before, &stored.value) {
-                        self.forget_secret(&name).await;
-                    }
-                    let details = changes(before, &stored.value);
+                    let details = changes(&present.database.value, &stored.value);
                     let event = event(AuditAction::DatabaseUpdated, &stored.value, details);
                     self.record(caller, event).await;
                     return Ok(DatabaseView {
@@ -75,7 +66,6 @@ impl Application {
 
     async fn replace_database(
         &self,
-        undo: &mut Undo<'_>,
         (present, engine): (&DatabaseView, &Engine),
         change: &DatabaseChange,
         caller: &Caller,
@@ -87,18 +77,7 @@ impl Application {
             caller.require(Permission::ManageEngines)?;
         }
         changed.updated_at = self.installation.clock.now();
-        if let (CredentialSource::Own { secret, .. }, Some(new_secret)) =
-            (&mut changed.credentials, new_secret)
-        {
-            let name = SecretName::new(Database::secret_name(&changed.id))?;
-            undo.set_secret(&name, new_secret).await?;
-            *secret = Some(name);
-        }
-        let databases = &self.installation.repositories.databases;
-        databases
-            .replace(changed, &present.database.version)
-            .await
-            .map_err(write_error)
+        replace(self, &present.database, changed, new_secret).await
     }
 }
 

@@ -13,7 +13,6 @@ use serde_json::json;
 
 use super::update::{keys_of, replace};
 use super::{EngineAddress, event, with_tls_mode};
-use crate::app::undo::Undo;
 use crate::app::{Application, ConnectionTest};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
@@ -134,16 +133,7 @@ impl Application {
         if address != EngineAddress::of(&present.value) {
             self.require_movable(&present.value, &address).await?;
         }
-        let mut undo = Undo::new(self);
-        let secret = change.identity().secret();
-        let outcome = replace(self, &mut undo, present, changed, secret).await;
-        let stored = undo.settle(outcome).await?;
-        if stored.value.secret.is_none()
-            && let Some(name) = &present.value.secret
-        {
-            self.forget_secret(name).await;
-        }
-        Ok(stored)
+        replace(self, present, changed, change.identity().secret()).await
     }
 
     /// Fails when another engine is at the new address, and while databases have passwords of

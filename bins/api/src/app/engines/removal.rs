@@ -1,10 +1,12 @@
 //! Removing an engine with its databases: previewed, noted before the first step, and finished
 //! after a crash by the next start or the same call. Backups stay, unless they are to go too.
 
+use dilux_core::custody::SecretOwner;
 use dilux_core::model::{
     AuditAction, AuditResourceType, DatabaseId, Engine, EngineId, Job, Removal, Work,
 };
 use dilux_core::repository::Versioned;
+use dilux_core::secret::SecretName;
 use dilux_core::{Error, Result, crash};
 use serde_json::json;
 
@@ -154,11 +156,9 @@ impl Application {
                 .await
                 .map_err(write_error)?;
         }
-        self.remove_engine_row(&id).await?;
+        self.remove_engine_row(&id, removal.value.secret.as_ref())
+            .await?;
         crash::point("after-removal-engine");
-        if let Some(name) = &removal.value.secret {
-            self.forget_secret(name).await;
-        }
         self.record(&caller, removed(&removal.value)).await;
         crash::point("after-removal-audit");
         removals
@@ -185,13 +185,22 @@ impl Application {
         too_many_races()
     }
 
-    async fn remove_engine_row(&self, id: &EngineId) -> Result<()> {
+    /// Removes the row with the secret that it names, which a change may have put in the place of
+    /// `noted` since the removal began.
+    async fn remove_engine_row(&self, id: &EngineId, noted: Option<&SecretName>) -> Result<()> {
         let engines = &self.installation.repositories.engines;
+        let custody = self.installation.custody();
         for _ in 0..RACES {
+            let owner = SecretOwner::Engine(id.clone());
             let Some(engine) = engines.get(id).await? else {
-                return Ok(());
+                // Gone in an earlier try, which may have left its secret.
+                let exchange = custody.removal(owner, noted).await?;
+                return Ok(custody.end(exchange, Ok(())).await?);
             };
-            match engines.delete(id, &engine.version).await {
+            let secret = engine.value.secret.as_ref();
+            let exchange = custody.removal(owner, secret).await?;
+            let deleted = engines.delete(id, &engine.version).await;
+            match custody.end(exchange, deleted).await {
                 Err(error) if is_lost_race(&error) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => return Ok(()),

@@ -1,15 +1,15 @@
 //! Changes of an engine, and what follows from them for its databases.
 
+use dilux_core::custody::{SecretOwner, Wanted};
 use dilux_core::error::FieldProblem;
 use dilux_core::model::{AuditAction, CredentialSource, Database, Engine, EngineId, PolicySource};
 use dilux_core::repository::Versioned;
-use dilux_core::secret::{SecretName, SecretValue};
+use dilux_core::secret::SecretValue;
 use dilux_core::{Error, Result};
 use serde_json::json;
 
 use super::{event, is_discoverable, with_tls_mode};
-use crate::app::undo::Undo;
-use crate::app::{Application, RACES, databases, is_lost_race, too_many_races, write_error};
+use crate::app::{Application, RACES, databases, too_many_races, write_error};
 use crate::caller::Caller;
 use crate::etag::IfMatch;
 use crate::input::Patch;
@@ -76,22 +76,11 @@ impl Application {
             let present = self.engine(id).await?;
             if_match.check(&present.version)?;
             let changed = apply(change, &present.value, self.installation.clock.now())?;
-            let mut undo = Undo::new(self);
             let secret = change.identity().secret();
-            let outcome = replace(self, &mut undo, &present, changed, secret);
-            let outcome = outcome.await;
-            let is_lost = matches!(&outcome, Err(Error::Conflict(_))) && !if_match.is_conditional();
-            match undo.settle(outcome).await {
-                Err(_) if is_lost => {}
+            match replace(self, &present, changed, secret).await {
+                Err(Error::Conflict(_)) if !if_match.is_conditional() => {}
                 Err(error) => return Err(error),
-                Ok(stored) => {
-                    if stored.value.secret.is_none()
-                        && let Some(name) = &present.value.secret
-                    {
-                        self.forget_secret(name).await;
-                    }
-                    return Ok((present.value, stored));
-                }
+                Ok(stored) => return Ok((present.value, stored)),
             }
         }
         too_many_races()
@@ -125,19 +114,16 @@ impl Application {
                 return Ok(());
             }
             changed.updated_at = self.installation.clock.now();
-            match repository.replace(changed, &present.version).await {
+            match databases::replace(self, &present, changed, None).await {
                 Ok(stored) => {
-                    if let Some(name) = databases::dropped_secret(&present.value, &stored.value) {
-                        self.forget_secret(&name).await;
-                    }
                     let details = databases::changes(&present.value, &stored.value);
                     let event =
                         databases::event(AuditAction::DatabaseUpdated, &stored.value, details);
                     self.record(caller, event).await;
                     return Ok(());
                 }
-                Err(error) if is_lost_race(&error) => {}
-                Err(error) => return Err(error.into()),
+                Err(Error::Conflict(_)) => {}
+                Err(error) => return Err(error),
             }
             match repository.get(&present.value.id).await? {
                 Some(again) => present = again,
@@ -148,25 +134,27 @@ impl Application {
     }
 }
 
-/// Writes a new secret, then the row in the version that was read.
+/// Writes the row in the version that was read, and before it a new secret under a name of its own.
 pub(super) async fn replace(
     app: &Application,
-    undo: &mut Undo<'_>,
     present: &Versioned<Engine>,
     mut changed: Engine,
     secret: Option<&SecretValue>,
 ) -> Result<Versioned<Engine>> {
-    if let Some(secret) = secret {
-        let name = SecretName::new(Engine::secret_name(&changed.id))?;
-        undo.set_secret(&name, secret).await?;
-        changed.secret = Some(name);
-    }
+    let custody = app.installation.custody();
+    let kept = changed.secret.take();
+    let wanted = Wanted {
+        before: present.value.secret.as_ref(),
+        kept: kept.as_ref(),
+        new: secret,
+    };
+    let owner = SecretOwner::Engine(changed.id.clone());
+    let exchange = custody.begin(owner, wanted).await?;
+    changed.secret = exchange.name().cloned();
     changed.discovery_enabled = is_discoverable(&changed);
     let engines = &app.installation.repositories.engines;
-    engines
-        .replace(changed, &present.version)
-        .await
-        .map_err(write_error)
+    let written = engines.replace(changed, &present.version).await;
+    custody.end(exchange, written).await.map_err(write_error)
 }
 
 /// The engine after `change`, its new secret apart.
