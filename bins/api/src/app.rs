@@ -48,6 +48,7 @@ use dilux_core::installation::Installation;
 use dilux_core::model::{BackupId, InstallationId, UserId};
 use dilux_core::storage::{StorageError, StorageErrorKind};
 use dilux_core::transfer::{Failure, FailureKind};
+use dilux_core::turn::Turns;
 use dilux_core::{Error, Result};
 use dilux_drivers::Drivers;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
@@ -112,9 +113,12 @@ pub(crate) struct Application {
     strangers: noted::Noted<UserId>,
     /// Whose reading of which backup in ranges was noted.
     readings: noted::Noted<(String, BackupId)>,
-    /// Held while something is registered, or is let follow a policy: that nothing of the name is
-    /// there, and that the policy is, is found out by looking, which is only safe one at a time.
-    registration: Mutex<()>,
+    /// Taken while something is registered, renamed, or is let follow a policy: that nothing of the
+    /// name is there, and that the policy is, is found out by looking, which is only safe one at a
+    /// time in all processes.
+    registration: Turns,
+    /// Held while a removal is carried out.
+    removing: Mutex<()>,
     /// Limits the clients started for tests.
     probes: Semaphore,
     /// How many requests are answered.
@@ -146,10 +150,11 @@ impl Application {
             denials: noted::Noted::default(),
             strangers: noted::Noted::default(),
             readings: noted::Noted::default(),
+            registration: Turns::new(context.installation.clone(), "registration"),
+            removing: Mutex::new(()),
             installation: context.installation,
             drivers: context.drivers,
             id: OnceCell::new(),
-            registration: Mutex::new(()),
             probes: Semaphore::new(PROBES_AT_ONCE),
             traffic: Traffic::default(),
             events: events::Hub::default(),

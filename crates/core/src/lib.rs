@@ -37,5 +37,6 @@ pub mod telemetry;
 pub mod timer;
 pub mod timetable;
 pub mod transfer;
+pub mod turn;
 
 pub use error::{Error, Result};

@@ -33,6 +33,7 @@ mod settle;
 mod tallies;
 mod timeline;
 mod timers;
+mod turns;
 mod users;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub use schedule_state::{ClaimedJob, Miss, ScheduleState, ScheduleStateRepositor
 pub use secret_notes::{Noted, NotedSecrets, SecretNoteRepository};
 pub use settings::SettingsRepository;
 pub use timeline::{Cursor, InvalidCursor, Stretch};
+pub use turns::{StoredTurn, TurnRepository};
 pub use users::{Departures, UserRepository};
 
 use crate::alert::Acknowledgement;
@@ -99,6 +101,8 @@ pub struct Repositories {
     pub removals: Collection<Removal, EngineId>,
     /// Names of secrets that a change is at.
     pub secret_notes: SecretNoteRepository,
+    /// What is done in turns.
+    pub turns: TurnRepository,
     /// Users.
     pub users: UserRepository,
     /// Sessions by the hash of their text.
@@ -169,6 +173,7 @@ impl Repositories {
             ),
             removals: Collection::new(tables.clone(), fixed("removals"), "engine"),
             secret_notes: SecretNoteRepository::new(tables.clone(), fixed("secretnotes")),
+            turns: TurnRepository::new(tables.clone(), fixed("turns")),
             users: UserRepository::new(tables.clone(), fixed("users")),
             sessions: Collection::new(tables.clone(), fixed("sessions"), "session"),
             access_requests: Collection::new(
@@ -223,6 +228,7 @@ impl Repositories {
             self.acknowledgements.table(),
             self.removals.table(),
             self.secret_notes.table(),
+            self.turns.table(),
             self.api_tokens.table(),
             self.users.table(),
             self.sessions.table(),

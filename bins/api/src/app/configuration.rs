@@ -57,7 +57,8 @@ impl Application {
         caller: &Caller,
     ) -> Result<ImportPlan> {
         // Names are looked for and taken in one go.
-        let _guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
+        self.require_no_removal().await?;
         let present = self.present_configuration().await?;
         let now = self.installation.clock.now();
         let plan = ImportPlan::new(self, import, present, (now, caller));
@@ -68,7 +69,7 @@ impl Application {
         if !conflicts.is_empty() {
             return Err(Error::Invalid(conflicts));
         }
-        self.carry_out(&plan, caller).await?;
+        self.carry_out(&plan, &turn, caller).await?;
         Ok(plan)
     }
 

@@ -265,8 +265,8 @@ impl Application {
         })
     }
 
-    /// Fails on `field` when another database of the engine has the name. The caller holds the
-    /// registration lock.
+    /// Fails on `field` when another database of the engine has the name. The caller has the
+    /// turn at registering.
     pub(super) async fn require_free_name(
         &self,
         engine: &Engine,

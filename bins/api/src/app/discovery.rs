@@ -188,7 +188,8 @@ impl Application {
         use_engine_credentials: bool,
         caller: &Caller,
     ) -> Result<Database> {
-        let guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
+        self.require_staying(&engine.id).await?;
         self.require_free_name(engine, &entry.name, None, "name")
             .await?;
         if let PolicySource::Own(policy) = &entry.policy {
@@ -223,9 +224,10 @@ impl Application {
             database.credentials = as_its_own(engine, exchange.name().cloned());
         }
         let databases = &self.installation.repositories.databases;
+        turn.require()?;
         let inserted = databases.insert(database).await;
         let stored = custody.end(exchange, inserted).await?.value;
-        drop(guard);
+        drop(turn);
         let mut details = databases::creation_details(&stored, engine);
         if let Value::Object(details) = &mut details {
             details.insert("from_discovery".to_owned(), Value::Bool(true));

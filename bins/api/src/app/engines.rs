@@ -192,7 +192,7 @@ impl Application {
         new: NewEngine,
         caller: &Caller,
     ) -> Result<Versioned<Engine>> {
-        let guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         let address = EngineAddress::new(new.engine_type, &new.host, new.port);
         if self.engine_at(&address).await?.is_some() {
             return Err(Error::Refused(format!(
@@ -203,8 +203,9 @@ impl Application {
         if let Some(policy) = &new.policy_id {
             self.require_policy("policy_id", policy).await?;
         }
+        turn.require()?;
         let engine = self.insert_engine(new, caller).await?;
-        drop(guard);
+        drop(turn);
         self.record_engine_created(caller, &engine.value).await;
         Ok(engine)
     }
@@ -213,7 +214,7 @@ impl Application {
         self.record(caller, created(engine)).await;
     }
 
-    /// Writes the secret, then the row. The caller holds the registration lock and has checked.
+    /// Writes the secret, then the row. The caller has the turn at registering and has checked.
     pub(super) async fn insert_engine(
         &self,
         new: NewEngine,

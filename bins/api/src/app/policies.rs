@@ -62,7 +62,7 @@ impl Application {
         new: NewPolicy,
         caller: &Caller,
     ) -> Result<Versioned<BackupPolicy>> {
-        let guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         let id = PolicyId::of(&new.name, &*self.installation.random);
         if new.id.is_some_and(|sent| sent != id) {
             let reason = "is made of the name by the service; leave it out";
@@ -84,12 +84,13 @@ impl Application {
             created_at: now,
             updated_at: now,
         };
+        turn.require()?;
         let stored = policies.insert(changed(&empty, &new.settings, now)?).await;
         let stored = stored.map_err(|error| match error.kind() {
             StorageErrorKind::AlreadyExists => taken(&id),
             _ => error.into(),
         })?;
-        drop(guard);
+        drop(turn);
         self.record(caller, written(None, &stored.value)).await;
         Ok(stored)
     }
@@ -102,7 +103,7 @@ impl Application {
         if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<Versioned<BackupPolicy>> {
-        let _guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         let policies = &self.installation.repositories.policies;
         for _ in 0..RACES {
             let present = self.policy(id).await?;
@@ -116,6 +117,7 @@ impl Application {
                 self.require_free_label(name, id).await?;
             }
             policy.name = change.name.clone().unwrap_or(policy.name);
+            turn.require()?;
             let stored = policies.replace(policy, &present.version).await;
             match stored.map_err(write_error) {
                 Err(Error::Conflict(_)) if !if_match.is_conditional() => {}
@@ -137,9 +139,9 @@ impl Application {
         if_match: &IfMatch,
         caller: &Caller,
     ) -> Result<()> {
-        // Held by everybody who lets a database or an engine follow a policy, from the look at the
+        // Had by everybody who lets a database or an engine follow a policy, from the look at the
         // policy until the row is written.
-        let guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         let policy = self.policy(id).await?;
         if_match.check(&policy.version)?;
         if policy.value.is_system {
@@ -154,9 +156,10 @@ impl Application {
             )));
         }
         let policies = &self.installation.repositories.policies;
+        turn.require()?;
         let deleted = policies.delete(id, &policy.version).await;
         deleted.map_err(write_error)?;
-        drop(guard);
+        drop(turn);
         let details = json!({
             "description": policy.value.description,
             "summary": policy.value.summary(),
@@ -167,8 +170,8 @@ impl Application {
         Ok(())
     }
 
-    /// Fails when another policy than `id` has the name, whatever its case. The caller holds the
-    /// registration lock.
+    /// Fails when another policy than `id` has the name, whatever its case. The caller has the
+    /// turn at registering.
     async fn require_free_label(&self, name: &Label, id: &PolicyId) -> Result<()> {
         let all = self.installation.repositories.policies.list().await?.items;
         let holder = all

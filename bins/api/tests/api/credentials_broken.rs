@@ -68,8 +68,9 @@ impl Pairs {
         id(&self.world.post("/api/databases", &body).await.expect(201)["database"])
     }
 
-    /// Whether a request came to its end although the stores go away after so many operations.
-    async fn broken(&mut self, request: &Request, operations: usize, how: Break) -> bool {
+    /// Makes a request while the stores go away after so many operations. Gives its status when it
+    /// came to its end before that.
+    async fn broken(&mut self, request: &Request, operations: usize, how: Break) -> Option<u16> {
         let Request { method, path, body } = request;
         self.world.faults.break_after(operations, how);
         let call = self.world.call_with(method.clone(), path, &[], Some(body));
@@ -78,17 +79,14 @@ impl Pairs {
             () = self.world.faults.died.notified() => None,
         };
         let left = *self.world.faults.operations_left.lock().unwrap();
-        if answer.is_none() {
+        // Also what goes on after the answer may have died.
+        if how == Break::Dead {
             self.world.restart();
-            self.world.clock.advance(LONG_ENOUGH);
         }
         self.world.faults.mend();
+        self.world.clock.advance(LONG_ENOUGH);
         let is_over = left.is_some_and(|(left, _)| left > 0);
-        if is_over {
-            let answer = answer.unwrap();
-            assert!(answer.status < 300, "{method} {path}: {}", answer.body);
-        }
-        is_over
+        answer.filter(|_| is_over).map(|answer| answer.status)
     }
 
     /// What the rows name, with the user name beside it.
@@ -159,10 +157,11 @@ async fn break_everywhere(mut prepare: impl AsyncFnMut(&mut Pairs) -> Request) {
         let mut operations = 1;
         loop {
             let request = prepare(&mut pairs).await;
-            let is_over = pairs.broken(&request, operations, how).await;
+            let status = pairs.broken(&request, operations, how).await;
             let context = format!("{} {} {how:?} {operations}", request.method, request.path);
             pairs.are_whole(&context).await;
-            if is_over {
+            if let Some(status) = status {
+                assert!(status < 300, "{context}: {status}");
                 break;
             }
             operations += 1;
@@ -298,15 +297,15 @@ async fn any_request(pairs: &mut Pairs, dice: &mut Dice) -> Request {
             let body = pairs.new_database(&engine);
             (Method::POST, "/api/databases".to_owned(), body)
         }
-        (4, count, _) => {
-            let engine = &engines[dice.roll(count)].value.id;
-            let path = format!("/api/engines/{engine}/credentials");
-            (Method::PUT, path, pairs.rotation())
-        }
-        (5, count, 0) | (6, count, _) => {
+        (6, count, _) => {
             let engine = &engines[dice.roll(count)].value.id;
             let path = format!("/api/engines/{engine}?delete_databases=true");
             (Method::DELETE, path, json!({}))
+        }
+        (4, count, _) | (_, count, 0) => {
+            let engine = &engines[dice.roll(count)].value.id;
+            let path = format!("/api/engines/{engine}/credentials");
+            (Method::PUT, path, pairs.rotation())
         }
         (5, _, count) => {
             let database = &databases[dice.roll(count)].value.id;
@@ -314,11 +313,6 @@ async fn any_request(pairs: &mut Pairs, dice: &mut Dice) -> Request {
             body.as_object_mut().unwrap().remove("test");
             body["use_engine_credentials"] = json!(false);
             (Method::PUT, format!("/api/databases/{database}"), body)
-        }
-        (_, count, 0) => {
-            let engine = &engines[dice.roll(count)].value.id;
-            let path = format!("/api/engines/{engine}/credentials");
-            (Method::PUT, path, pairs.rotation())
         }
         (_, _, count) => {
             let database = &databases[dice.roll(count)].value.id;
@@ -341,8 +335,8 @@ async fn no_sequence_of_broken_changes_leaves_a_row_that_names_a_missing_passwor
             let request = any_request(&mut pairs, &mut dice).await;
             let how = BREAKS[dice.roll(BREAKS.len())];
             let operations = 1 + dice.roll(60);
-            let is_over = pairs.broken(&request, operations, how).await;
-            *ends.entry(is_over).or_default() += 1;
+            let status = pairs.broken(&request, operations, how).await;
+            *ends.entry(status.is_some()).or_default() += 1;
             let context = format!(
                 "run {run}, request {number}: {} {} {how:?} {operations}",
                 request.method, request.path

@@ -1,7 +1,8 @@
 //! Stores that fail when a test says so, and count what is read.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dilux_core::secret::{SecretName, SecretStore, SecretValue};
@@ -39,6 +40,8 @@ pub(crate) struct Faults {
     pub(crate) reads_left: Mutex<Option<usize>>,
     /// After so many operations of tables and secrets, both stores.
     pub(crate) operations_left: Mutex<Option<(usize, Break)>>,
+    /// Where the dice stand that say how long each operation takes; at 0 none is slow.
+    pub(crate) slowness: AtomicU64,
     /// Told when the process is dead.
     pub(crate) died: Notify,
     /// Requests that read tables so far.
@@ -71,6 +74,7 @@ impl Faults {
         &self,
         operation: impl Future<Output = StorageResult<T>>,
     ) -> StorageResult<T> {
+        self.wait().await;
         let broken = match self.operations_left.lock().unwrap().as_mut() {
             None => None,
             Some((0, how)) => Some((true, *how)),
@@ -93,6 +97,20 @@ impl Faults {
                 std::future::pending().await
             }
             Some((true, _)) => Err(Self::down()),
+        }
+    }
+
+    /// Waits for up to 4 ms, most often not at all.
+    async fn wait(&self) {
+        let mix = |dice: u64| dice.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        let next = |dice: u64| (dice > 0).then(|| mix(dice));
+        let rolled = self
+            .slowness
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+        if let Ok(dice) = rolled
+            && (dice >> 60) % 3 == 0
+        {
+            tokio::time::sleep(Duration::from_micros((dice >> 40) % 4000)).await;
         }
     }
 

@@ -63,6 +63,7 @@ mod sql_server;
 mod start;
 mod tls_modes;
 mod tokens;
+mod two_processes;
 mod versions;
 mod viewers;
 mod web;

@@ -1,6 +1,9 @@
 //! An API under test: the real router over the embedded store, a clock that tests move, ids that
 //! repeat, and a database server that is only played.
 
+mod processes;
+mod secrets;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,21 +17,20 @@ use axum::http::{HeaderMap, Method, Request, Response};
 use dilux_api::{Context, router};
 use dilux_core::clock::{ManualClock, SharedClock};
 use dilux_core::config::Settings;
-use dilux_core::custody::Cleaning;
 use dilux_core::installation::Installation;
 use dilux_core::model::{ApiToken, Grants, Role, SecretHash};
 use dilux_core::random::{Random, SharedRandom};
-use dilux_core::secret::{SecretName, SecretValue};
+use dilux_core::secret::SecretName;
 use dilux_core::storage::{self, Profile, Storage};
 use dilux_drivers::Drivers;
 use dilux_testkit::entra::FakeEntra;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::faults::{Faults, FaultySecrets, FaultyTables};
+use crate::faults::Faults;
 use crate::server::PlayedServer;
 
 /// The API token of the admin who calls the API under test.
@@ -72,7 +74,7 @@ pub(crate) struct World {
     pub(crate) faults: Arc<Faults>,
     /// The stores without what makes them fail.
     bare: Storage,
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 /// What the API answered.
@@ -189,7 +191,7 @@ impl World {
         let random: SharedRandom = Arc::new(CountingRandom::default());
         let faults = Arc::new(Faults::default());
         let bare = storage::open(&settings, Profile::Interactive, &shared, &random).unwrap();
-        let stores = faulty(&bare, &faults);
+        let stores = processes::faulty(&bare, &faults);
         let installation = open(Installation::new(
             Arc::new(settings),
             stores,
@@ -207,28 +209,8 @@ impl World {
             server,
             faults,
             bare,
-            directory,
+            directory: Arc::new(directory),
         }
-    }
-
-    /// Another process over the same store, in the place of this one, which is left as it stands.
-    pub(crate) fn restart(&mut self) {
-        self.faults = Arc::default();
-        let old = &self.installation;
-        self.installation = Installation::new(
-            old.settings.clone(),
-            faulty(&self.bare, &self.faults),
-            old.clock.clone(),
-            old.random.clone(),
-        );
-        let context = Context::new(self.installation.clone(), Arc::new(self.server.drivers()));
-        self.router = router(context, BootstrapToken::of(&SecretValue::new(TOKEN)));
-    }
-
-    /// Lets a day pass, after which passwords that no row names are gone.
-    pub(crate) async fn clean_secrets(&self) -> Cleaning {
-        self.clock.advance(SignedDuration::from_hours(25));
-        self.installation.custody().clean().await.unwrap()
     }
 
     /// Where the store is.
@@ -241,16 +223,6 @@ impl World {
         let names = self.installation.storage.secrets.list().await.unwrap();
         let is_password = |name: &&SecretName| !name.as_str().starts_with("dilux-audit-");
         names.iter().filter(is_password).count()
-    }
-
-    /// The one password whose name begins so; `None` when there is none.
-    pub(crate) async fn password(&self, stem: &str) -> Option<String> {
-        let secrets = &self.installation.storage.secrets;
-        let mut names = secrets.list().await.unwrap();
-        names.retain(|name| name.as_str().starts_with(stem));
-        assert!(names.len() < 2, "{names:?}");
-        let secret = secrets.get(names.first()?).await.unwrap();
-        secret.map(|secret| secret.expose().to_owned())
     }
 
     /// Sends a request as it is. Of an answer that has no end only the head is read.
@@ -389,15 +361,6 @@ fn admin() -> ApiToken {
         created_by: "operator@example.com".to_owned(),
         expires_at: end,
         last_used: Some(end),
-    }
-}
-
-/// These stores, made to fail.
-fn faulty(bare: &Storage, faults: &Arc<Faults>) -> Storage {
-    Storage {
-        tables: Arc::new(FaultyTables::new(bare.tables.clone(), faults.clone())),
-        secrets: Arc::new(FaultySecrets::new(bare.secrets.clone(), faults.clone())),
-        ..bare.clone()
     }
 }
 

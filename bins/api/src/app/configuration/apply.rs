@@ -3,6 +3,7 @@
 
 use dilux_core::model::{AuditAction, AuditResourceType, Database, Engine};
 use dilux_core::storage::{StorageError, StorageErrorKind};
+use dilux_core::turn::Turn;
 use dilux_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -15,9 +16,13 @@ use crate::caller::Caller;
 const ANNOUNCED_AT_ONCE: usize = 50;
 
 impl Application {
-    /// Writes everything that a plan without conflicts changes. The caller holds the registration
-    /// lock.
-    pub(super) async fn carry_out(&self, plan: &ImportPlan, caller: &Caller) -> Result<()> {
+    /// Writes everything that a plan without conflicts changes.
+    pub(super) async fn carry_out(
+        &self,
+        plan: &ImportPlan,
+        turn: &Turn,
+        caller: &Caller,
+    ) -> Result<()> {
         let changes = plan.items.iter().filter(|item| item.write.is_some());
         let changes: Vec<&PlannedItem> = changes.collect();
         for part in changes.chunks(ANNOUNCED_AT_ONCE) {
@@ -25,6 +30,7 @@ impl Application {
         }
         for item in changes {
             let Some(write) = &item.write else { continue };
+            turn.require()?;
             match self.write_item(write).await {
                 Ok(event) => self.record(caller, of_import(event)).await,
                 Err(error) => {

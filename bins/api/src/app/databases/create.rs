@@ -38,10 +38,11 @@ impl Application {
         if new.own_credentials.is_some() {
             caller.require(Permission::ManageEngines)?;
         }
-        let guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         let policy = self.policy_of(&new.policy).await?;
         let engine = self.choose_engine(&new.engine).await?;
         if let EngineOf::Present(engine) = &engine {
+            self.require_staying(&engine.id).await?;
             self.require_free_name(engine, &new.database_name, None, "database_name")
                 .await?;
         }
@@ -49,6 +50,7 @@ impl Application {
         if is_new_engine {
             caller.require(Permission::ManageEngines)?;
         }
+        turn.require()?;
         let view = match engine {
             EngineOf::Present(engine) => {
                 let database = self.insert_database(&engine, new, (policy, caller));
@@ -62,7 +64,7 @@ impl Application {
                 self.insert_on_new(engine, new, (policy, caller)).await?
             }
         };
-        drop(guard);
+        drop(turn);
         if is_new_engine {
             self.record_engine_created(caller, &view.engine).await;
         }

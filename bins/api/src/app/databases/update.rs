@@ -27,7 +27,7 @@ impl Application {
         caller: &Caller,
     ) -> Result<DatabaseView> {
         let moving = self.try_move(id, change, caller).await?;
-        let _guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         if let Some(policy) = &change.policy_id
             && change.use_engine_policy != Some(true)
         {
@@ -40,12 +40,16 @@ impl Application {
                 Some(moving) => moving.destination(&present)?,
                 None => &present.engine,
             };
+            if moving.is_some() {
+                self.require_staying(&engine.id).await?;
+            }
             if moving.is_some() || change.database_name.is_some() {
                 let name = &present.database.value.database_name;
                 let name = change.database_name.as_ref().unwrap_or(name);
                 self.require_free_name(engine, name, Some(id), "database_name")
                     .await?;
             }
+            turn.require()?;
             let stored = self.replace_database((&present, engine), change, caller);
             match stored.await {
                 Err(Error::Conflict(_)) if !if_match.is_conditional() => {}

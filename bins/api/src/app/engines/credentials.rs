@@ -128,11 +128,12 @@ impl Application {
         present: &Versioned<Engine>,
         changed: Engine,
     ) -> Result<Versioned<Engine>> {
-        let _guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         let address = EngineAddress::of(&changed);
         if address != EngineAddress::of(&present.value) {
             self.require_movable(&present.value, &address).await?;
         }
+        turn.require()?;
         replace(self, present, changed, change.identity().secret()).await
     }
 

@@ -86,11 +86,12 @@ impl Application {
         if removal.delete_backups {
             caller.require(Permission::DeleteData)?;
         }
-        let _guard = self.registration.lock().await;
-        let removals = &self.installation.repositories.removals;
-        if let Some(begun) = removals.get(id).await? {
-            return self.finish_removal(begun).await;
+        if let Some(removed) = self.resume_removal(id).await? {
+            return Ok(removed);
         }
+        crash::point("before-removal");
+        let turn = self.registration.take().await?;
+        let removals = &self.installation.repositories.removals;
         let engine = self.engine(id).await?;
         if_match.check(&engine.version)?;
         let databases = self.databases_of(id).await?;
@@ -110,22 +111,52 @@ impl Application {
             user_email: caller.user_email.clone(),
             at: self.installation.clock.now(),
         };
-        crash::point("before-removal");
-        let begun = removals.insert(record).await.map_err(write_error)?;
+        turn.require()?;
+        removals.insert(record).await.map_err(write_error)?;
+        // Nothing is registered on it from here on, so others need not wait until all is gone.
+        turn.end().await;
         crash::point("after-removal-noted");
-        self.finish_removal(begun).await
+        let removed = self.resume_removal(id).await?;
+        removed.ok_or_else(|| Error::Conflict("it was removed by somebody else".to_owned()))
     }
 
     /// Finishes every removal that was interrupted. Called at the start of the API.
     pub(crate) async fn finish_removals(&self) -> Result<usize> {
-        let _guard = self.registration.lock().await;
         let begun = self.installation.repositories.removals.list().await?.items;
         let count = begun.len();
         for removal in begun {
-            tracing::warn!(engine.id = %removal.value.engine_id, "removal was interrupted; finishing it");
-            self.finish_removal(removal).await?;
+            let id = &removal.value.engine_id;
+            tracing::warn!(engine.id = %id, "removal was interrupted; finishing it");
+            self.resume_removal(id).await?;
         }
         Ok(count)
+    }
+
+    /// Fails while the engine is being removed, which nothing may be registered on any more. The
+    /// caller has the turn at registering.
+    pub(in crate::app) async fn require_staying(&self, id: &EngineId) -> Result<()> {
+        match self.installation.repositories.removals.get(id).await? {
+            None => Ok(()),
+            Some(removal) => Err(being_removed(&removal.value)),
+        }
+    }
+
+    /// Fails while any engine is being removed.
+    pub(in crate::app) async fn require_no_removal(&self) -> Result<()> {
+        let removals = self.installation.repositories.removals.list().await?.items;
+        match removals.first() {
+            None => Ok(()),
+            Some(removal) => Err(being_removed(&removal.value)),
+        }
+    }
+
+    /// Carries on a removal that was noted; `None` when there is none.
+    async fn resume_removal(&self, id: &EngineId) -> Result<Option<EngineRemoved>> {
+        let _alone = self.removing.lock().await;
+        match self.installation.repositories.removals.get(id).await? {
+            None => Ok(None),
+            Some(begun) => self.finish_removal(begun).await.map(Some),
+        }
     }
 
     /// Each step finds what an earlier try has done already. The record shrinks with the databases
@@ -239,6 +270,13 @@ fn ids(databases: &[DatabaseView]) -> Vec<DatabaseId> {
         .iter()
         .map(|view| view.database.value.id.clone())
         .collect()
+}
+
+fn being_removed(removal: &Removal) -> Error {
+    Error::Refused(format!(
+        "engine '{}' is being removed; wait for that, or finish it by DELETE /api/engines/{}",
+        removal.name, removal.engine_id
+    ))
 }
 
 fn removed(removal: &Removal) -> Event {

@@ -68,7 +68,7 @@ impl Application {
         change: &EngineChange,
         if_match: &IfMatch,
     ) -> Result<(Engine, Versioned<Engine>)> {
-        let _guard = self.registration.lock().await;
+        let turn = self.registration.take().await?;
         if let Patch::Set(policy) = &change.policy_id {
             self.require_policy("policy_id", policy).await?;
         }
@@ -77,6 +77,7 @@ impl Application {
             if_match.check(&present.version)?;
             let changed = apply(change, &present.value, self.installation.clock.now())?;
             let secret = change.identity().secret();
+            turn.require()?;
             match replace(self, &present, changed, secret).await {
                 Err(Error::Conflict(_)) if !if_match.is_conditional() => {}
                 Err(error) => return Err(error),
