@@ -160,7 +160,8 @@ impl Repositories {
         let log =
             |table| AuditRepository::new(tables.clone(), sealing.clone(), (table, days.clone()));
         Self {
-            engines: Collection::new(tables.clone(), fixed("engines"), "engine"),
+            // Beside the databases, where the Python product kept them.
+            engines: Collection::new(tables.clone(), names.databases.clone(), "engine"),
             databases: Collection::new(tables.clone(), names.databases.clone(), "database"),
             policies: Collection::new(tables.clone(), fixed("backuppolicies"), "backup_policy"),
             states: Collection::new(tables.clone(), fixed("databasestates"), "database"),
@@ -220,7 +221,6 @@ impl Repositories {
     /// Names of all tables.
     pub fn table_names(&self) -> Vec<&TableName> {
         let tables = [
-            self.engines.table(),
             self.databases.table(),
             self.policies.table(),
             self.states.table(),

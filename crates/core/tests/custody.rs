@@ -216,7 +216,7 @@ async fn a_row_that_cannot_be_read_keeps_every_secret_of_its_owner() {
     let before = world.engine("one", "old").await;
     drop(world.begin(&before, "new").await);
     let id: EngineId = "one".parse().unwrap();
-    let table = TableName::new("engines").unwrap();
+    let table = TableName::new("databaseconfigs").unwrap();
     let key = EntityKey::new("engine", id.as_str());
     let damaged = Entity::new(key).with("engine_type", Value::String("nonsense".to_owned()));
     let damage = TableOperation::Replace(damaged, Condition::Exists);

@@ -240,8 +240,8 @@ async fn walk_the_failing_paths(visitor: &Visitor, engine_path: &str, database_p
     }
     assert_eq!(visitor.post("/api/engines", &engine("four")).await.0, 503);
     faults.mend();
-    for table in ["engines", "databaseconfigs"] {
-        faults.break_table(table);
+    for partition in ["engine", "database"] {
+        faults.break_partition("databaseconfigs", partition);
         let nested =
             json!({"engine": engine("five"), "database": {"name": "x", "password": CANARY}});
         assert_eq!(visitor.post("/api/databases", &nested).await.0, 503);

@@ -211,7 +211,7 @@ async fn an_import_that_broke_off_is_finished_by_the_next_one_and_audited_entry_
     furnish(&old).await;
     let document = export(&old).await;
     let new = World::new().await;
-    new.faults.break_table("databaseconfigs");
+    new.faults.break_partition("databaseconfigs", "database");
     let broken = new.post(IMPORT, &document).await;
     assert_eq!(broken.status, 503);
     new.faults.mend();
@@ -258,7 +258,7 @@ async fn a_dry_run_needs_no_writes() {
     let world = World::new().await;
     furnish(&world).await;
     let document = export(&world).await;
-    world.faults.break_table("engines");
+    world.faults.break_partition("databaseconfigs", "engine");
     world.faults.secrets_are_down.store(true, Ordering::SeqCst);
     let told = world.post(DRY_RUN, &document).await.expect(200);
     assert_eq!(changed(&told), NOTHING);

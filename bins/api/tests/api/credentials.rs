@@ -209,7 +209,7 @@ async fn a_18_a_secret_store_that_fails_leaves_nothing_half_saved() {
     );
 
     // The secret is written, and then nobody knows whether the row is.
-    world.faults.break_table("engines");
+    world.faults.break_partition("databaseconfigs", "engine");
     let path = format!("{engine_path}/credentials");
     let other = json!({"password": "other", "test": false});
     assert_eq!(world.put(&path, &other).await.status, 503);

@@ -143,7 +143,7 @@ async fn when_the_database_cannot_be_saved_its_new_engine_and_passwords_go_again
     let mut body = nested_on_new_engine();
     body["engine"]["username"] = json!("u");
     body["engine"]["password"] = json!("p");
-    world.faults.break_table("databaseconfigs");
+    world.faults.break_partition("databaseconfigs", "database");
     world.post("/api/databases", &body).await.expect(503);
     world.post("/api/databases", &flat()).await.expect(503);
     world.faults.mend();

@@ -202,7 +202,7 @@ async fn a_failing_secret_store_fails_the_request_and_nothing_is_half_saved() {
 async fn a_failing_table_leaves_the_old_password_and_for_a_day_the_new_one() {
     let world = World::new().await;
     let id = engine(&world, "mysql", "one").await;
-    world.faults.break_table("engines");
+    world.faults.break_partition("databaseconfigs", "engine");
     world.post("/api/engines", &new_engine()).await.expect(503);
     world
         .put(

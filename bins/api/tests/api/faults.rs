@@ -23,6 +23,20 @@ pub(crate) enum Break {
     Dead,
 }
 
+/// Rows whose writes fail.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Broken {
+    table: &'static str,
+    partition: Option<&'static str>,
+}
+
+impl Broken {
+    fn concerns(self, table: &TableName, operation: &TableOperation) -> bool {
+        let partition = operation.key().partition.as_str();
+        self.table == table.as_str() && self.partition.is_none_or(|broken| broken == partition)
+    }
+}
+
 /// What fails.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -34,8 +48,8 @@ pub(crate) struct Faults {
     pub(crate) secrets_stay: AtomicBool,
     /// Writes of secrets so far.
     pub(crate) secret_writes: AtomicUsize,
-    /// Writes to this table.
-    pub(crate) broken_table: Mutex<Option<&'static str>>,
+    /// Writes to this table, or to one partition of it.
+    pub(crate) broken_table: Mutex<Option<Broken>>,
     /// After so many requests that read tables, all tables.
     pub(crate) reads_left: Mutex<Option<usize>>,
     /// After so many operations of tables and secrets, both stores.
@@ -51,8 +65,15 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn break_table(&self, name: &'static str) {
-        *self.broken_table.lock().unwrap() = Some(name);
+    pub(crate) fn break_table(&self, table: &'static str) {
+        let partition = None;
+        *self.broken_table.lock().unwrap() = Some(Broken { table, partition });
+    }
+
+    /// Writes of rows of one kind fail, beside others in the same table.
+    pub(crate) fn break_partition(&self, table: &'static str, partition: &'static str) {
+        let partition = Some(partition);
+        *self.broken_table.lock().unwrap() = Some(Broken { table, partition });
     }
 
     pub(crate) fn mend(&self) {
@@ -141,10 +162,10 @@ impl Faults {
         Ok(())
     }
 
-    fn check_write(&self, table: &TableName) -> StorageResult<()> {
+    fn check_write(&self, table: &TableName, operation: &TableOperation) -> StorageResult<()> {
         self.check_tables()?;
         match *self.broken_table.lock().unwrap() {
-            Some(name) if name == table.as_str() => Err(Self::down()),
+            Some(broken) if broken.concerns(table, operation) => Err(Self::down()),
             _ => Ok(()),
         }
     }
@@ -217,7 +238,7 @@ impl TableStore for FaultyTables {
         table: &TableName,
         operation: TableOperation,
     ) -> StorageResult<Option<ETag>> {
-        self.faults.check_write(table)?;
+        self.faults.check_write(table, &operation)?;
         self.faults
             .carry_out(self.inner.write(table, operation))
             .await
@@ -228,7 +249,9 @@ impl TableStore for FaultyTables {
         table: &TableName,
         operations: Vec<TableOperation>,
     ) -> StorageResult<Vec<Option<ETag>>> {
-        self.faults.check_write(table)?;
+        for operation in &operations {
+            self.faults.check_write(table, operation)?;
+        }
         self.faults
             .carry_out(self.inner.write_batch(table, operations))
             .await

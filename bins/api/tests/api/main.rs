@@ -50,6 +50,7 @@ mod policies_refused;
 mod policies_removed;
 mod postgres;
 mod proxies;
+mod python_rows;
 mod restores;
 mod retention;
 mod retries;

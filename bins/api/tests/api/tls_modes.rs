@@ -316,7 +316,7 @@ async fn a_row_without_a_mode_means_the_usual_one_and_an_unknown_mode_is_not_tak
         if let Some(mode) = mode {
             row = row.with("tls_mode", text(mode));
         }
-        let table = TableName::new("engines").unwrap();
+        let table = TableName::new("databaseconfigs").unwrap();
         let write = TableOperation::Replace(row, Condition::None);
         let tables = &world.installation.storage.tables;
         tables.write(&table, write).await.unwrap();

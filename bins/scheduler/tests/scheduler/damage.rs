@@ -89,7 +89,7 @@ async fn a_default_policy_that_cannot_be_read_is_replaced_by_none() {
 async fn an_engine_that_cannot_be_read_says_nothing_of_the_policy_of_its_databases() {
     let world = world().await;
     world.add("db-1", PolicySource::Engine, true).await;
-    world.damage("engines", "engine", "engine-1").await;
+    world.damage("databaseconfigs", "engine", "engine-1").await;
     let report = world.scheduler().tick().await.unwrap();
     assert_eq!((report.booked, report.failed), (0, 1));
     let health = examine(&world.installation).await.unwrap();

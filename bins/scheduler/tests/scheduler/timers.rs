@@ -131,7 +131,7 @@ async fn another_scheduler_takes_a_run_over_when_the_first_one_has_died_in_it() 
     let world = night().await;
     set(&world.clock, "2026-03-05T02:00:00Z");
     let (dying, faults) = world.faulty_scheduler();
-    faults.set(Some(Fault::Hangs("engines")));
+    faults.set(Some(Fault::Hangs("databaseconfigs")));
     let never = CancellationToken::new();
     let run = tokio::spawn(async move { dying.look_at(Timer::Retention, &never).await });
     within(faults.hung.notified()).await;
@@ -154,7 +154,7 @@ async fn a_run_that_takes_long_is_left_to_the_scheduler_that_is_at_it() {
     let world = night().await;
     set(&world.clock, "2026-03-05T02:00:00Z");
     let (slow, faults) = world.faulty_scheduler();
-    faults.set(Some(Fault::Hangs("engines")));
+    faults.set(Some(Fault::Hangs("databaseconfigs")));
     let never = CancellationToken::new();
     let run = tokio::spawn(async move { slow.look_at(Timer::Retention, &never).await });
     faults.hung.notified().await;
@@ -179,7 +179,7 @@ async fn a_run_that_storage_stops_is_reported_and_tried_again_at_the_next_sweep(
     set(&world.clock, "2026-03-05T02:00:00Z");
     let (scheduler, faults) = world.faulty_scheduler();
     let never = CancellationToken::new();
-    for fault in [Fault::Down, Fault::QueriesFail("engines")] {
+    for fault in [Fault::Down, Fault::QueriesFail("databaseconfigs")] {
         faults.set(Some(fault));
         let failed = scheduler.look_at(Timer::Retention, &never).await;
         assert!(failed.is_err(), "{fault:?}");
@@ -197,7 +197,7 @@ async fn a_scheduler_that_cannot_even_note_its_failure_is_not_stopped_by_its_own
     let world = night().await;
     set(&world.clock, "2026-03-05T02:00:00Z");
     let (scheduler, faults) = world.faulty_scheduler();
-    faults.set(Some(Fault::GoesDownAt("engines")));
+    faults.set(Some(Fault::GoesDownAt("databaseconfigs")));
     let never = CancellationToken::new();
     let failed = scheduler.look_at(Timer::Retention, &never).await;
     assert!(failed.is_err());
@@ -216,7 +216,7 @@ async fn a_stop_ends_a_run_and_leaves_it_to_whoever_looks_next() {
     let world = night().await;
     set(&world.clock, "2026-03-05T02:00:00Z");
     let (stopping, faults) = world.faulty_scheduler();
-    faults.set(Some(Fault::Hangs("engines")));
+    faults.set(Some(Fault::Hangs("databaseconfigs")));
     let stop = CancellationToken::new();
     let run = tokio::spawn({
         let stop = stop.clone();

@@ -1,4 +1,4 @@
-//! Row mapping of engines: table `engines`, partition `engine`.
+//! Row mapping of engines: table `databaseconfigs`, partition `engine`, as the Python product kept them.
 
 use super::row::{Row, RowFault, RowReader, RowWriter};
 use crate::model::{AuthMethod, Engine, EntraIdentity, MaxJobs, PolicyId, Port, UserName};
