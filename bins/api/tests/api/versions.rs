@@ -176,6 +176,37 @@ async fn wishes_about_a_backup_are_guarded_by_its_version() {
 }
 
 #[tokio::test]
+async fn nothing_is_removed_in_another_version_than_it_was_seen() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let takes_versions = |operation: &Value| {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters
+            .clone()
+            .any(|parameter| parameter["name"] == "If-Match")
+    };
+    let documented: BTreeSet<&str> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, item)| item.get("delete").is_some_and(takes_versions))
+        .map(|(path, _)| path.as_str())
+        .filter(|path| !path.ends_with("/pin") && !path.ends_with("/hold"))
+        .collect();
+    let mut tried = BTreeSet::from(["/api/backups/{backup_id}"]);
+    let of_backup = format!("/api/backups/{}", shop.seed().plant(world).await);
+    is_guarded(world, &of_backup, Method::DELETE, &of_backup).await;
+    for it in edited(&shop).await {
+        if it.read == it.path && documented.contains(it.route) {
+            is_guarded(world, &it.path, Method::DELETE, &it.path).await;
+            tried.insert(it.route);
+        }
+    }
+    assert_eq!(tried, documented, "every removal is tried here");
+}
+
+#[tokio::test]
 async fn a_job_and_an_alert_are_changed_as_they_were_seen() {
     let shop = Shop::new().await;
     let world = &shop.world;
