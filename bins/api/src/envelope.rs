@@ -21,9 +21,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// Name of the header with the id of the request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What answers may do as pages, unless they say otherwise: the description of the API is one.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What answers may do if somebody has a browser show them: nothing. Pages say otherwise.
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Name of the header that warns of an API that is open to everybody.
 const WARNING: HeaderName = HeaderName::from_static("x-dilux-warning");

@@ -178,12 +178,20 @@ async fn every_answer_carries_the_protective_headers_and_the_id_that_the_client_
         assert_eq!(answer.header("x-request-id"), "my-id-1");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("cache-control"), "no-store");
-        assert!(
-            answer
-                .header("content-security-policy")
-                .contains("default-src 'self'")
+        let policy = answer.header("content-security-policy");
+        assert_eq!(
+            policy,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );
     }
+    let document = world.call_as(None, Method::GET, "/api/docs/", None).await;
+    document.is(200);
+    let policy = document.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'self'; style-src"),
+        "{policy}"
+    );
+    assert!(!policy.contains("script-src"), "scripts from here alone");
     let hostile = "x".repeat(65);
     let answer = world
         .call_with(
