@@ -7,6 +7,7 @@ use axum::http::Method;
 use dilux_api::openapi;
 use serde_json::{Value, json};
 
+use crate::backups::Shop;
 use crate::seeds::{database, engine};
 use crate::world::World;
 
@@ -124,4 +125,79 @@ async fn a_10_every_route_says_that_the_store_is_away_and_when_to_try_again() {
     let engines = world.get("/api/engines").await.expect(200);
     assert_eq!(engines["items"].as_array().unwrap().len(), 1, "{engines}");
     assert_eq!(world.passwords().await, 1, "no password was left behind");
+}
+
+/// Reads that tell of a store that is away in another way, with the reason.
+const TELLS_OTHERWISE: [(&str, &str); 4] = [
+    ("/api/ready", "it is what tells"),
+    ("/api/system-status", "its check of the storage tells"),
+    (
+        "/api/events",
+        "a stream: it tells its listeners, and goes on",
+    ),
+    (
+        "/api/health/report",
+        "its checks say what they could not see",
+    ),
+];
+
+/// Where single things are read, filled in.
+async fn filled(shop: &Shop, path: &str) -> String {
+    let backup = shop.seed().plant(&shop.world).await;
+    path.replace("{engine_id}", &shop.engine)
+        .replace("{database_id}", &shop.database)
+        .replace("{policy_id}", "production-standard")
+        .replace("{backup_id}", backup.as_str())
+        .replace("{job_id}", "none")
+        .replace("{user_id}", "none")
+        .replace("{alert_id}", "none")
+}
+
+/// An answer to compare. Metrics come in any order, and count the requests themselves.
+fn text(path: &str, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    if !path.ends_with("/metrics") {
+        return text.into_owned();
+    }
+    let is_of_store =
+        |line: &&str| line.starts_with("dilux_database") || line.starts_with("dilux_backups");
+    let mut lines: Vec<&str> = text.lines().filter(is_of_store).collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn a_10_a_read_that_fails_on_the_way_is_never_taken_for_nothing_there() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let (mut tried, mut failures) = (0, 0);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let tells_otherwise = TELLS_OTHERWISE.iter().any(|(known, _)| known == path);
+        let needs_none = NEEDS_NO_TABLE.contains(&path.as_str());
+        if !operations["get"].is_object() || tells_otherwise || needs_none {
+            continue;
+        }
+        let path = filled(&shop, path).await;
+        let named = [("x-request-id", "the-same")];
+        let whole = world.call_with(Method::GET, &path, &named, None).await;
+        for reads in 1.. {
+            *world.faults.reads_left.lock().unwrap() = Some(reads);
+            let answer = world.call_with(Method::GET, &path, &named, None).await;
+            let is_used_up = *world.faults.reads_left.lock().unwrap() == Some(0);
+            world.faults.mend();
+            failures += usize::from(answer.status == 503);
+            if answer.status == 503 {
+                continue;
+            }
+            assert_eq!(answer.status, whole.status, "GET {path}, {reads} reads");
+            let [told, expected] = [&answer, &whole].map(|it| text(&path, &it.bytes));
+            assert_eq!(told, expected, "GET {path}, {reads} reads");
+            if !is_used_up {
+                break;
+            }
+        }
+        tried += 1;
+    }
+    assert!(tried > 40 && failures > 100, "{tried} {failures}");
 }
