@@ -1,14 +1,28 @@
 //! A database whose backups go to a container of their own: everything works there as elsewhere.
 #![cfg(test)]
 
+use std::collections::BTreeMap;
+
 use data_encoding::HEXLOWER;
+use dilux_core::clock::{Clock as _, SystemClock};
 use dilux_core::storage::ContainerName;
 use dilux_journeys::{Home, Sample, StoreKind, text};
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 const ELSEWHERE: &str = "kept-elsewhere";
+
+/// Fails unless a link of the store reads one blob, for a quarter of an hour at most.
+fn is_short_lived(url: &str) {
+    let url = reqwest::Url::parse(url).unwrap();
+    let signed: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    assert_eq!((signed["sp"].as_str(), signed["sr"].as_str()), ("r", "b"));
+    let ends: Timestamp = signed["se"].parse().unwrap();
+    let left = ends.duration_since(SystemClock.now());
+    assert!(left <= SignedDuration::from_mins(15), "{ends}");
+}
 
 async fn a_container_of_its_own(kind: StoreKind) {
     let home = Home::new(kind).unwrap();
@@ -31,6 +45,12 @@ async fn a_container_of_its_own(kind: StoreKind) {
     let listed = client.get(&history).await.unwrap();
     let line = &listed["backups"][0];
     assert_eq!(line["container"], json!(ELSEWHERE), "{listed}");
+    let used = client.get("/storage-stats").await.unwrap();
+    assert_eq!(used["total_size_bytes"], line["file_size_bytes"], "{used}");
+    assert_eq!(used["total_backup_count"], json!(1), "{used}");
+    let counted = format!("/databases/{database}/backup-stats");
+    let counted = client.get(&counted).await.unwrap();
+    assert_eq!(counted["count"], json!(1), "{counted}");
     let standing = client.get(&format!("/databases/{database}/rpo")).await;
     let standing = standing.unwrap();
     assert_eq!(standing["state"], json!("met"), "{standing}");
@@ -49,6 +69,9 @@ async fn a_container_of_its_own(kind: StoreKind) {
 
     let answer = client.get(&format!("/backups/{backup}/download")).await;
     let url = text(&answer.unwrap(), "/download_url").unwrap();
+    if kind == StoreKind::Azurite {
+        is_short_lived(&url);
+    }
     let data = client.download(&url).await.unwrap();
     assert_eq!(json!(data.len()), line["file_size_bytes"]);
     let digest = HEXLOWER.encode(&Sha256::digest(&data));

@@ -1,10 +1,16 @@
 //! The processor dies at each point between the message and the last line of bookkeeping. After a
 //! restart there is exactly one committed backup, and nothing is stuck.
 
+use std::sync::Arc;
+
+use dilux_core::clock::{Clock as _, ManualClock, SharedClock};
 use dilux_core::crash::POINTS;
+use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
 use dilux_core::model::JobId;
+use dilux_core::storage::{self, Profile};
 use dilux_journeys::{Client, Holdings, Home, Sample, Service, StoreKind, in_lanes, until_idle};
+use jiff::SignedDuration;
 use serde_json::json;
 
 /// Installations at a time; their cases mostly wait for leases.
@@ -62,6 +68,24 @@ impl Lane {
         assert!(after.manifests.contains_key(job.as_str()), "{point}");
         let lines = after.lines.iter().filter(|line| line.job_id == job);
         assert_eq!(lines.count(), 1, "{point}: one line of history");
+        let stored = self.installation.repositories.jobs.get(&job).await;
+        let stored = stored.unwrap().unwrap().value;
+        assert!(stored.epoch <= 2, "{point}: retried once, {stored:?}");
+        let left = after.orphans().len();
+        assert!(left <= before.orphans().len() + 1, "{point}: {left} left");
+    }
+
+    /// Lets the period of the sweep pass, after which nothing is left of attempts that died.
+    async fn tidy(&self) {
+        let (settings, random) = (&self.installation.settings, &self.installation.random);
+        let hours = i64::from(settings.retention.orphan_hours) + 1;
+        let later = self.installation.clock.now() + SignedDuration::from_hours(hours);
+        let later: SharedClock = Arc::new(ManualClock::new(later));
+        let storage = storage::open(settings, Profile::Worker, &later, random).unwrap();
+        let then = Installation::new(settings.clone(), storage, later, random.clone());
+        Expiry::new(then).run().await.unwrap();
+        let holdings = Holdings::read(&self.installation).await.unwrap();
+        assert_eq!(holdings.orphans(), Vec::<&String>::new());
     }
 
     /// Restores the newest backup and compares.
@@ -88,6 +112,10 @@ async fn sweep(kind: StoreKind, sample: Sample) {
         }
         if let Some(point) = last {
             lane.restore(&format!("shop_{point}")).await;
+            if kind == StoreKind::Embedded {
+                // The other store has a clock of its own, which goes on as it does.
+                lane.tidy().await;
+            }
         }
     })
     .await;
