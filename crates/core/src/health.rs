@@ -192,6 +192,8 @@ pub struct HealthFacts {
     pub stuck_jobs: Vec<StuckJob>,
     /// Dead letters.
     pub dead_letters: u64,
+    /// Changes that somebody began in the last 24 hours and whose result nobody knows.
+    pub unfinished_changes: u64,
     /// Rows that cannot be read.
     pub damaged_rows: u64,
     /// Some of them: key and reason.

@@ -71,6 +71,8 @@ pub(crate) struct HealthReport {
     stuck_jobs: Vec<StuckJob>,
     /// Dead letters that wait for a decision.
     dead_letters: u64,
+    /// Changes that were begun in the 24 hours before and have no known result.
+    unfinished_changes: u64,
     /// Rows that cannot be read.
     damaged_rows: u64,
     /// At most ten of them, each with what is wrong with it.
@@ -92,6 +94,7 @@ impl From<&health::HealthReport> for HealthReport {
             jobs: JobCounts::from(facts.jobs),
             stuck_jobs: facts.stuck_jobs.iter().map(StuckJob::from).collect(),
             dead_letters: facts.dead_letters,
+            unfinished_changes: facts.unfinished_changes,
             damaged_rows: facts.damaged_rows,
             damaged: facts.damaged.clone(),
         }
@@ -101,7 +104,8 @@ impl From<&health::HealthReport> for HealthReport {
 /// The verdict on one thing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HealthCheck {
-    /// `storage`, `clock`, `databases`, `backups`, `jobs`, `dead_letters`, `rows` or `retention`.
+    /// `storage`, `clock`, `databases`, `backups`, `jobs`, `dead_letters`, `changes`, `rows` or
+    /// `retention`.
     #[schema(example = "databases")]
     name: String,
     /// `healthy`, `degraded` or `unhealthy`.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use dilux_api::openapi;
+use dilux_core::health::{HealthStatus, examine};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -182,6 +183,10 @@ async fn a_change_whose_result_was_not_noted_is_unfinished_after_a_while() {
     let open = unfinished(&world).await;
     assert_eq!(open.len(), 1);
     assert_eq!(open[0]["id"], intents(&world).await[0]["id"]);
+    let looked = examine(&world.installation).await.unwrap();
+    assert_eq!(looked.facts.unfinished_changes, 1);
+    let changes = looked.checks.iter().find(|check| check.name == "changes");
+    assert_eq!(changes.unwrap().status, HealthStatus::Degraded);
     for days in ["0", "32", "x"] {
         let path = format!("/api/audit/unfinished?days={days}");
         assert_eq!(world.get(&path).await.refused_fields(), ["days"]);

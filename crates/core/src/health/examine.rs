@@ -12,7 +12,7 @@ use super::{
 use crate::error::Result;
 use crate::installation::Installation;
 use crate::model::{BackupStatus, Database, DatabaseState, Job, JobState};
-use crate::repository::{DamagedRow, Listing, Stretch, Versioned};
+use crate::repository::{DamagedRow, Listing, Repositories, Stretch, Versioned};
 use crate::rpo::{RpoState, Rules, rpo};
 use crate::storage::StorageResult;
 use crate::timer::{Timer, TimerState};
@@ -44,6 +44,7 @@ pub async fn examine(installation: &Installation) -> Result<HealthReport> {
     look.at_backups().await?;
     look.at_jobs().await?;
     look.at_dead_letters().await?;
+    look.at_changes().await?;
     look.at_retention().await?;
     let mut facts = look.facts;
     facts.concerns = look.breached;
@@ -205,6 +206,14 @@ impl Look<'_> {
                 None => return Ok(()),
             }
         }
+    }
+
+    async fn at_changes(&mut self) -> StorageResult<()> {
+        let Repositories { intents, audit, .. } = &self.installation.repositories;
+        let since = self.now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
+        let unfinished = intents.unanswered_in(audit, since, self.now).await?;
+        self.facts.unfinished_changes = unfinished.len() as u64;
+        Ok(())
     }
 
     async fn at_retention(&mut self) -> StorageResult<()> {

@@ -21,6 +21,7 @@ pub(super) fn checks(facts: &HealthFacts) -> Vec<HealthCheck> {
         ("backups", backups(facts)),
         ("jobs", jobs(facts)),
         ("dead_letters", dead_letters(facts)),
+        ("changes", changes(facts)),
         ("rows", rows(facts)),
         ("retention", retention(facts)),
     ];
@@ -136,6 +137,16 @@ fn dead_letters(facts: &HealthFacts) -> Verdict {
         0 => healthy("none"),
         count => degraded(format!(
             "{count} wait for a decision: requeue or discard them"
+        )),
+    }
+}
+
+fn changes(facts: &HealthFacts) -> Verdict {
+    match facts.unfinished_changes {
+        0 => healthy("every change that was begun today has a known result"),
+        count => degraded(format!(
+            "{count} changes of today were begun and have no known result: see 'dilux audit \
+             unfinished', and look whether they were made"
         )),
     }
 }

@@ -44,7 +44,7 @@ fn an_installation_in_which_nothing_is_wrong_is_healthy() {
     let report = report(|_| ());
     assert_eq!(report.status, HealthStatus::Healthy);
     assert_eq!(report.complaints(), None);
-    assert_eq!(report.checks.len(), 8);
+    assert_eq!(report.checks.len(), 9);
 }
 
 #[test]
@@ -75,6 +75,7 @@ fn each_thing_that_is_wrong_is_named_by_its_check_and_decides_the_verdict() {
         }),
         ("jobs", Degraded, |facts| facts.jobs.stuck = 1),
         ("dead_letters", Degraded, |facts| facts.dead_letters = 2),
+        ("changes", Degraded, |facts| facts.unfinished_changes = 1),
         ("rows", Unhealthy, |facts| facts.damaged_rows = 1),
         ("retention", Degraded, |facts| {
             facts.retention.is_late = true;
