@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dilux_core::clock::{Clock as _, ManualClock, SharedClock};
+use dilux_core::clock::{ManualClock, SharedClock};
 use dilux_core::crash::POINTS;
 use dilux_core::expiry::Expiry;
 use dilux_core::installation::Installation;
