@@ -1,4 +1,5 @@
 //! Commands as they are typed, by the real binary.
+#![cfg(test)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -16,6 +17,10 @@ fn store(directory: &Path) -> String {
     format!("file://{}", directory.display())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command under test is started as a person would"
+)]
 fn dilux(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dilux"))
         .args(arguments)
