@@ -30,6 +30,7 @@ pub(crate) struct Intent {
     /// Its id in the log of intents.
     pub(crate) id: AuditId,
     is_taken_up: Arc<AtomicBool>,
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Intent {
@@ -38,16 +39,22 @@ impl Intent {
         Self {
             id,
             is_taken_up: Arc::default(),
+            has_failed: Arc::default(),
         }
     }
 
-    /// Notes that the use case has told of its result, whether or not the entry could be written.
-    pub(crate) fn take_up(&self) {
+    /// Notes that the use case has told of a result, whether or not the entry could be written.
+    pub(crate) fn take_up(&self, is_failure: bool) {
         self.is_taken_up.store(true, Ordering::Relaxed);
+        self.has_failed.fetch_or(is_failure, Ordering::Relaxed);
     }
 
     fn is_taken_up(&self) -> bool {
         self.is_taken_up.load(Ordering::Relaxed)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
     }
 }
 
@@ -65,7 +72,8 @@ pub(crate) struct Announced {
 }
 
 /// Runs a request of somebody who may make it. A change runs only when its intent could be noted.
-/// Where the use case told of no result, the failure gets an entry, or the intent is closed.
+/// A failure that the use case told nothing of gets an entry; where it told of nothing at all, the
+/// intent is closed.
 pub(crate) async fn attest(request: Request, next: Next) -> Answer<Response> {
     let (mut parts, body) = request.into_parts();
     let Some((app, announced)) = announced(&mut parts).await? else {
@@ -76,11 +84,13 @@ pub(crate) async fn attest(request: Request, next: Next) -> Answer<Response> {
     caller.intent = Some(intent.clone());
     parts.extensions.insert(caller.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
-    if !intent.is_taken_up() {
-        match failure(&response) {
-            Some(reason) => app.record_refusal(&caller, &announced, reason).await,
-            None => app.close_intent(&caller, &announced).await,
+    match failure(&response) {
+        // What was done before it failed has entries of its own.
+        Some(reason) if !intent.has_failed() => {
+            app.record_refusal(&caller, &announced, reason).await;
         }
+        None if !intent.is_taken_up() => app.close_intent(&caller, &announced).await,
+        _ => {}
     }
     Ok(response)
 }

@@ -74,7 +74,7 @@ impl Application {
     /// Appends an entry as [`Self::record`] does, and says whether it was.
     pub(super) async fn note(&self, caller: &Caller, event: Event) -> bool {
         if let Some(intent) = &caller.intent {
-            intent.take_up();
+            intent.take_up(event.failure.is_some());
         }
         let entry = self.entry(caller, event);
         let appended = self.installation.repositories.audit.append(&entry).await;

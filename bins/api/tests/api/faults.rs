@@ -52,6 +52,8 @@ pub(crate) struct Faults {
     pub(crate) broken_table: Mutex<Option<Broken>>,
     /// After so many requests that read tables, all tables.
     pub(crate) reads_left: Mutex<Option<usize>>,
+    /// After so many requests that read tables, one of them.
+    pub(crate) failing_read: Mutex<Option<usize>>,
     /// After so many operations of tables and secrets, both stores.
     pub(crate) operations_left: Mutex<Option<(usize, Break)>>,
     /// Where the dice stand that say how long each operation takes; at 0 none is slow.
@@ -79,6 +81,7 @@ impl Faults {
     pub(crate) fn mend(&self) {
         *self.broken_table.lock().unwrap() = None;
         *self.reads_left.lock().unwrap() = None;
+        *self.failing_read.lock().unwrap() = None;
         *self.operations_left.lock().unwrap() = None;
         self.tables_are_down.store(false, Ordering::SeqCst);
         self.secrets_are_down.store(false, Ordering::SeqCst);
@@ -154,6 +157,13 @@ impl Faults {
 
     fn check_read(&self) -> StorageResult<()> {
         self.check_tables()?;
+        let mut failing = self.failing_read.lock().unwrap();
+        if let Some(left) = failing.take() {
+            *failing = left.checked_sub(1);
+            if failing.is_none() {
+                return Err(Self::down());
+            }
+        }
         match self.reads_left.lock().unwrap().as_mut() {
             Some(0) => return Err(Self::down()),
             Some(left) => *left -= 1,

@@ -8,6 +8,7 @@ use dilux_core::health::{HealthStatus, examine};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::seeds::engine;
 use crate::who_may::token;
 use crate::world::World;
 
@@ -191,6 +192,39 @@ async fn a_change_whose_result_was_not_noted_is_unfinished_after_a_while() {
         let path = format!("/api/audit/unfinished?days={days}");
         assert_eq!(world.get(&path).await.refused_fields(), ["days"]);
     }
+}
+
+#[tokio::test]
+async fn a_change_that_was_done_and_whose_answer_failed_has_an_entry_of_both() {
+    let world = World::new().await;
+    let engine = engine(&world, "postgresql", "pg").await;
+    let path = format!("/api/engines/{engine}/credentials");
+    let body = json!({"username": "rotated", "password": "another", "test": false});
+    let mut seen = BTreeSet::new();
+    for reads in 0..16 {
+        world.clock.advance(SignedDuration::from_secs(1));
+        *world.faults.failing_read.lock().unwrap() = Some(reads);
+        let answer = world.put(&path, &body).await;
+        world.faults.mend();
+        if answer.status == 200 {
+            continue; // The log looks again, and later reads are not made.
+        }
+        answer.is(503);
+        let announced = intents(&world).await;
+        if announced[0]["action"] == "create" {
+            continue; // The caller was not even known.
+        }
+        let intent = announced[0]["id"].clone();
+        let told: Vec<Value> = results(&world).await;
+        let told = told.iter().filter(|entry| entry["intent_id"] == intent);
+        let mut told: Vec<&str> = told
+            .map(|entry| entry["status"].as_str().unwrap())
+            .collect();
+        told.sort_unstable();
+        assert!(told.contains(&"failed"), "{reads}: {told:?}");
+        seen.insert(told.join(" "));
+    }
+    assert!(seen.contains("failed success"), "{seen:?}");
 }
 
 /// Operations that need no intent, with the reason.
