@@ -6,6 +6,7 @@ mod app;
 mod attempts;
 mod attest;
 mod caller;
+mod connections;
 mod context;
 mod deed;
 mod document;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{App, Application};
+use crate::connections::{Patience, answer};
 use crate::context::Context;
 use crate::envelope::OPEN_WARNING;
 use crate::router::router_of;
@@ -57,23 +58,16 @@ pub async fn serve(
         let (app, stop) = (app.clone(), shutdown.clone());
         AbortOnDropHandle::new(tokio::spawn(async move { app.keep_alive(&stop).await }))
     };
-    let service = router_of(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    tracing::info!(%address, "the API listens");
     let stop = shutdown.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let closing = async {
         stop.cancelled().await;
         app.close();
-    });
-    tracing::info!(%address, "the API listens");
-    let overdue = async {
-        shutdown.cancelled().await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        outcome = server => {
-            shutdown.cancel();
-            outcome?;
-        }
-        () = overdue => tracing::warn!("requests were still under way when the time to stop was up"),
+        () = answer(listener, router_of(app.clone()), Patience::USUAL, &stop) => {}
+        () = closing => tracing::warn!("requests were still under way when the time to stop was up"),
     }
     heart.await?;
     Ok(())

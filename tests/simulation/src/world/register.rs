@@ -184,9 +184,8 @@ fn policies(installation: &Installation, dice: &Dice) -> anyhow::Result<Vec<Back
             }
             let mut timing = template.timing.clone();
             if id == "often" {
-                // A slot of each day waits for its end, and so does what is late. It is over long
-                // before the world becomes calm, so nothing waits for it at the end.
-                let window = Blackout::new(Vec::new(), "11:00".parse()?, "15:00".parse()?);
+                // A slot of each day waits for its end, and so does what is late.
+                let window = Blackout::new(Vec::new(), "05:00".parse()?, "09:00".parse()?);
                 timing = timing.with_blackouts(vec![window])?;
             }
             Ok(BackupPolicy {
