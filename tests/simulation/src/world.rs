@@ -14,11 +14,12 @@ use dilux_core::config::Settings;
 use dilux_core::installation::Installation;
 use dilux_core::model::Work;
 use dilux_core::random::SharedRandom;
+use dilux_core::schedule::opened;
 use dilux_core::storage::{
     LimitedBlobStore, LimitedQueueStore, LimitedTableStore, RetryPolicy, RetryingBlobStore,
     RetryingQueueStore, RetryingSecretStore, RetryingTableStore, Storage,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +44,7 @@ use roles::Role;
 const DAYS: u64 = 3;
 /// Then nothing goes wrong any more; the schedulers go on for so long…
 const SETTLING: Duration = Duration::from_hours(3);
-/// …and the workers for so long without them.
+/// …and the workers for so long without them, and without a blackout.
 const DRAINING: Duration = Duration::from_hours(2);
 /// The password of every simulated server.
 const CANARY: &str = "canary-1f0c9a7e";
@@ -164,6 +165,7 @@ impl World {
         sleep(SETTLING).await;
         planning.cancel();
         let ended_at = self.clock.now();
+        sleep(self.blacked_out(ended_at)?).await;
         sleep(DRAINING).await;
         working.cancel();
         while running.join_next().await.is_some() {}
@@ -178,6 +180,19 @@ impl World {
         let mut outcome = self.judge(&facts);
         outcome.violations.extend(self.rebuild().await);
         Ok(outcome)
+    }
+
+    /// From `planned`, when planning ends, to the end of the blackouts that what was planned waits
+    /// for; nothing when there is none.
+    fn blacked_out(&self, planned: Timestamp) -> anyhow::Result<Duration> {
+        let instants = [planned, planned.checked_add(DRAINING)?];
+        let ends = instants.into_iter().flat_map(|at| {
+            let timings = self.subjects.iter().map(|subject| &subject.policy.timing);
+            timings.map(move |timing| (at, opened(timing, at)))
+        });
+        let lasting = ends.filter(|(at, end)| at < end).map(|(_, end)| end);
+        let end = lasting.max().unwrap_or(planned);
+        Ok(Duration::try_from(end.duration_since(planned))?)
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Outcome {
