@@ -1,9 +1,14 @@
 //! The OpenAPI document, generated from the routes, and its user interface.
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::http::header::{self, HeaderValue};
 use axum::middleware::map_response;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use dilux_core::Error;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
@@ -12,10 +17,10 @@ use utoipa::openapi::{
     SecurityRequirement, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
-use crate::problem::ProblemBody;
+use crate::problem::{Answer, ProblemBody};
 use crate::registration::operations;
 use crate::wire::event::EventData;
 use crate::{routes, session_cookie};
@@ -150,16 +155,29 @@ fn add_failures(operation: &mut Operation) {
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Swagger UI at `/api/docs` and the document at `/api/openapi.json`; all its files are part of the
-/// program.
+/// Where the document is.
+const ADDRESS: &str = "/api/openapi.json";
+
+/// Swagger UI at `/api/docs` and the document at [`ADDRESS`]; all its files are part of the program.
 pub(crate) fn user_interface() -> Router<App> {
     let pages: Router<App> = SwaggerUi::new("/api/docs")
-        .url("/api/openapi.json", openapi())
+        .config(Config::from(ADDRESS))
         .into();
+    let pages = pages.route(ADDRESS, get(sent));
     pages.layer(map_response(async |mut response: Response| {
         let policy = HeaderValue::from_static(POLICY);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         response
     }))
+}
+
+/// The document as it is sent, made when somebody asks for it: at rest it would be a third of what
+/// the service holds.
+async fn sent() -> Answer<impl IntoResponse> {
+    static TEXT: LazyLock<serde_json::Result<Bytes>> =
+        LazyLock::new(|| serde_json::to_vec(&openapi()).map(Bytes::from));
+    let text = TEXT.as_ref();
+    let text = text.map_err(|error| Error::internal("write the document", error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text.clone()))
 }
