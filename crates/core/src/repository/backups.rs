@@ -144,17 +144,20 @@ impl BackupRepository {
             _ => {}
         }
         Box::pin(self.recount(&backup.database_id)).await?;
+        let day = key.partition.clone();
         let delete = TableOperation::Delete(key, Condition::Matches(line.version.clone()));
         match self.tables.write(&self.history.table, delete).await {
-            Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(()),
             Err(error) if error.kind() == StorageErrorKind::PreconditionFailed => {
                 if let Some(fresh) = self.get(&backup.job_id, backup.created_at).await? {
                     self.put(&fresh.value).await?;
                 }
-                Err(error)
+                return Err(error);
             }
-            outcome => outcome.map(drop),
+            Err(error) if error.kind() != StorageErrorKind::NotFound => return Err(error),
+            _ => {}
         }
+        // Whoever counted the lines of the day counts them anew.
+        self.history.mark_day(&day).await
     }
 
     /// Reads the line of the backup that a job made or tries to make.

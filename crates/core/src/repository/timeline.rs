@@ -4,6 +4,7 @@
 //! holds one row per day that has entries, under keys that sort newest first. A page then costs
 //! the rows that it shows, however long the history is.
 
+mod counts;
 mod stretch;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::storage::{
     StoredEntity, TableName, TableOperation, TableStore, Value,
 };
 
+use counts::Counts;
 pub use stretch::Stretch;
 
 /// Days are those of UTC, which are all of this length.
@@ -26,6 +28,10 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Days that are asked for at first: most pages end in one of them.
 const DAYS: usize = 4;
+
+/// Entries of a day that is passed over by number, at a guess: the more pages, the more days are asked
+/// for at once.
+const ENTRIES: usize = 1000;
 
 /// Where the next page of a timeline starts: the last row shown. Opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +128,7 @@ pub(super) struct Timeline {
     tables: Arc<dyn TableStore>,
     pub(super) table: TableName,
     pub(super) days: TableName,
+    counts: Counts,
 }
 
 impl Timeline {
@@ -130,6 +137,7 @@ impl Timeline {
             tables,
             table,
             days,
+            counts: Counts::default(),
         }
     }
 
@@ -190,17 +198,31 @@ impl Timeline {
         Ok(())
     }
 
-    /// Where the `number`th newest entry is, from 1; `None` when there are fewer.
+    /// Where the `number`th newest entry is, from 1; `None` when there are fewer. What was counted of
+    /// past days is believed for a minute, unless somebody wrote to them.
     pub(super) async fn nth(&self, number: usize) -> StorageResult<Option<Cursor>> {
-        let mut left = number;
-        let mut days = Rows::new(&*self.tables, &self.days, self.days_query(Stretch::WHOLE));
+        let query = Query {
+            top: Rows::first_page(DAYS + number / ENTRIES),
+            ..self.days_query(Stretch::WHOLE)
+        };
+        let mut days = Rows::new(&*self.tables, &self.days, query);
+        let (mut left, mut place) = (number, 0);
         while let Some(marker) = days.next().await? {
             let day = inverted_day(&marker.entity.key.row);
-            let span = Span::partition(day.as_str());
-            match self.tables.nth(&self.table, &span, left).await? {
-                Nth::Row(row) => return Ok(Some(Cursor { day, row })),
-                Nth::Fewer(rows) => left = left.saturating_sub(rows),
+            match self.counts.of(&day, &marker.etag) {
+                Some(entries) if entries < left => left -= entries,
+                _ => {
+                    let span = Span::partition(day.as_str());
+                    match self.tables.nth(&self.table, &span, left).await? {
+                        Nth::Row(row) => return Ok(Some(Cursor { day, row })),
+                        Nth::Fewer(entries) => {
+                            left = left.saturating_sub(entries);
+                            self.counts.keep(place, day, marker.etag, entries);
+                        }
+                    }
+                }
             }
+            place += 1;
         }
         Ok(None)
     }

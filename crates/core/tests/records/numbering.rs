@@ -1,9 +1,10 @@
 //! Entries are found by their number without reading those before them, and counted.
 
-use dilux_core::model::AuditAction;
-use dilux_core::repository::AuditFilter;
+use dilux_core::model::{AuditAction, BackupStatus};
+use dilux_core::repository::{AuditFilter, Repositories, Stretch};
 use dilux_core::storage::{Entity, EntityKey, Value};
 
+use crate::tallies::{Write, line};
 use crate::world::{World, entry};
 
 /// Days with one entry more each, and one without any after it.
@@ -134,5 +135,50 @@ async fn what_only_reading_can_tell_is_not_guessed() {
     for filter in [noon, deleted] {
         let place = world.repositories.audit.place(&filter, 0).await.unwrap();
         assert_eq!(place, None, "{filter:?}");
+    }
+}
+
+fn made(job: i64) -> dilux_core::model::Backup {
+    line(&Write {
+        database: 0,
+        job,
+        epoch: 1,
+        status: BackupStatus::Completed,
+        death: None,
+    })
+}
+
+/// Fails unless every number leads to the line that a walk over all of them finds there.
+async fn check_lines(reader: &Repositories) {
+    let mut all = Vec::new();
+    let visit = |_, cursor| {
+        all.push(cursor);
+        true
+    };
+    reader.backups.walk(Stretch::WHOLE, visit).await.unwrap();
+    for number in 1..=all.len() + 2 {
+        let found = reader.backups.nth(None, number).await.unwrap();
+        assert_eq!(found.as_ref(), all.get(number - 1), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn every_number_leads_to_its_line_while_others_write_and_remove() {
+    let world = World::new().await;
+    let (reader, writer) = (&world.repositories, world.process());
+    for job in 0..14 {
+        writer.backups.put(&made(job)).await.unwrap();
+        check_lines(reader).await;
+    }
+    for job in [13, 7, 5, 0] {
+        let line = made(job);
+        let read = writer.backups.get(&line.job_id, line.created_at).await;
+        let stored = read.unwrap().unwrap();
+        writer.backups.remove(&stored).await.unwrap();
+        check_lines(reader).await;
+    }
+    for job in [5, 13, 0, 7] {
+        writer.backups.put(&made(job)).await.unwrap();
+        check_lines(reader).await;
     }
 }
