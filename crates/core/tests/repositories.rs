@@ -323,13 +323,17 @@ async fn a_walk_from_the_nth_line_shows_the_lines_behind_it() {
     let database = "db-1".parse().unwrap();
     for number in [1, 2, 7, 50, lines.len()] {
         let (mut of_all, mut of_one) = (Vec::new(), Vec::new());
-        let from = backups.nth(None, number).await.unwrap().unwrap();
+        let from = backups.nth(Stretch::WHOLE, number).await.unwrap().unwrap();
         let walk = backups.walk(Stretch::newest(1).after(Some(&from)), |line, _| {
             of_all.push(line);
             true
         });
         walk.await.unwrap();
-        let from = backups.nth(Some(&database), number).await.unwrap().unwrap();
+        let from = backups
+            .nth_of_database(&database, number)
+            .await
+            .unwrap()
+            .unwrap();
         let walk = backups.walk_database(
             &database,
             Stretch::newest(1).after(Some(&from)),
@@ -342,7 +346,7 @@ async fn a_walk_from_the_nth_line_shows_the_lines_behind_it() {
         assert_eq!(of_all, lines[number..], "{number}");
         assert_eq!(of_one, lines[number..], "{number}");
     }
-    let none = backups.nth(None, lines.len() + 1).await.unwrap();
+    let none = backups.nth(Stretch::WHOLE, lines.len() + 1).await.unwrap();
     assert_eq!(none, None);
 }
 

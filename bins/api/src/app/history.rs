@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use dilux_core::Result;
-use dilux_core::model::{Backup, DatabaseId, EngineId};
+use dilux_core::model::{Backup, BackupStatus, DatabaseId, EngineId, Tally};
 use dilux_core::repository::{Cursor, Stretch};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -26,6 +26,16 @@ pub(crate) enum Paging {
     After(Cursor),
 }
 
+/// Where a page begins.
+enum Beginning {
+    /// Behind this backup.
+    After(Cursor),
+    /// Behind so many that match, which only reading them tells.
+    Read(usize),
+    /// There are fewer.
+    Nowhere,
+}
+
 /// A page of backups.
 #[derive(Debug)]
 pub(crate) struct BackupPage {
@@ -46,6 +56,11 @@ struct Sieve<'a> {
 }
 
 impl Sieve<'_> {
+    /// Its days, up to `newest`.
+    fn stretch<'a>(&self, newest: Option<&'a Cursor>) -> Stretch<'a> {
+        Stretch::WHOLE.after(newest).since(self.from)
+    }
+
     fn passes(&self, backup: &Backup) -> bool {
         let selection = self.selection;
         let is_of_engine = |id: &String| {
@@ -84,19 +99,6 @@ struct Gathering {
 }
 
 impl Gathering {
-    /// Room for a page of the list; `is_counted` says that how many match is known without it.
-    fn of_page(page: &BackupPageQuery, is_counted: bool) -> Self {
-        let (skip, counts_all) = match page.start {
-            Paging::Page(number) => ((number - 1).saturating_mul(page.page_size), !is_counted),
-            Paging::After(_) => (0, false),
-        };
-        Self {
-            skip,
-            counts_all,
-            ..Self::of(page.page_size)
-        }
-    }
-
     /// Room for so many backups.
     fn of(room: usize) -> Self {
         Self {
@@ -107,11 +109,6 @@ impl Gathering {
             found: Vec::new(),
             has_more: false,
         }
-    }
-
-    /// Gives how many to skip, and skips none.
-    fn forgo_skipping(&mut self) -> usize {
-        std::mem::take(&mut self.skip)
     }
 
     /// How many backups a walk will see, as far as that can be known.
@@ -147,8 +144,9 @@ impl Gathering {
 
 impl Application {
     /// The backups of `selection`, newest first. A page by number passes over the keys of those
-    /// before it. Where it filters by more than the database it reads and counts all that match, and
-    /// costs as much as the history is long between its dates. A page by cursor costs what it shows.
+    /// before it, where it filters by a database or by days at most; otherwise it reads those before
+    /// it. Where neither tallies nor days know how many match, it reads all of them. A page by cursor
+    /// costs what it shows.
     pub(crate) async fn list_backups(
         &self,
         selection: &BackupSelection,
@@ -156,19 +154,29 @@ impl Application {
     ) -> Result<BackupPage> {
         let sieve = self.sieve(selection).await?;
         let counted = match &page.start {
-            Paging::Page(_) => self.count_backups(selection).await?,
+            Paging::Page(_) => self.count_backups(&sieve).await?,
             Paging::After(_) => None,
         };
-        let mut gathering = Gathering::of_page(page, counted.is_some());
-        match (&page.start, counted) {
-            (Paging::After(cursor), _) => self.walk(&sieve, Some(cursor), &mut gathering).await?,
-            (Paging::Page(number), Some(_)) if *number > 1 => {
-                let skipped = gathering.forgo_skipping();
-                if let Some(last) = self.last_before(selection, skipped).await? {
-                    self.walk(&sieve, Some(&last), &mut gathering).await?;
-                }
+        let beginning = match &page.start {
+            Paging::After(cursor) => Beginning::After(cursor.clone()),
+            Paging::Page(1) => Beginning::Read(0),
+            Paging::Page(number) => {
+                let skipped = (number - 1).saturating_mul(page.page_size);
+                self.beginning(&sieve, skipped).await?
             }
-            (Paging::Page(_), _) => self.walk(&sieve, None, &mut gathering).await?,
+        };
+        let is_counted = counted.is_some() || matches!(page.start, Paging::After(_));
+        let mut gathering = Gathering {
+            counts_all: !is_counted,
+            ..Gathering::of(page.page_size)
+        };
+        match beginning {
+            Beginning::After(last) => self.walk(&sieve, Some(&last), &mut gathering).await?,
+            Beginning::Read(skipped) => {
+                gathering.skip = skipped;
+                self.walk(&sieve, None, &mut gathering).await?;
+            }
+            Beginning::Nowhere => {}
         }
         let total = counted.or_else(|| gathering.counts_all.then_some(gathering.matched));
         let (backups, next) = gathering.finish();
@@ -211,37 +219,60 @@ impl Application {
         })
     }
 
-    /// How many match, where tallies know it: all backups, and those of a database.
-    async fn count_backups(&self, selection: &BackupSelection) -> Result<Option<usize>> {
-        if selection.has_other_filters() {
+    /// How many match, where that is known without reading them: the tallies know how many backups
+    /// there are of a database, of a type and with most of the statuses, the store how many of a day.
+    async fn count_backups(&self, sieve: &Sieve<'_>) -> Result<Option<usize>> {
+        let selection = sieve.selection;
+        let backups = &self.installation.repositories.backups;
+        if selection.has_days() && selection.is_of_days() {
+            let newest = sieve.until.map(Cursor::before);
+            return Ok(Some(
+                backups.count_lines(sieve.stretch(newest.as_ref())).await?,
+            ));
+        }
+        if !selection.is_of_tallies() {
             return Ok(None);
         }
-        let lines = match &selection.database_id {
+        let found = |tally: &Tally| match selection.database_type {
+            Some(kind) if tally.engine_type != Some(kind) => Some(0),
+            _ => lines_found(tally, selection.status),
+        };
+        let lines: Option<u64> = match &selection.database_id {
             None => {
                 let tallies = self.tallies().await?;
-                tallies.items.iter().map(|it| it.value.ever.lines).sum()
+                tallies.items.iter().map(|row| found(&row.value)).sum()
             }
             Some(id) => match id.parse() {
-                Ok(id) => self.tally_of(&id).await?.map_or(0, |it| it.ever.lines),
-                Err(_) => 0,
+                Ok(id) => self
+                    .tally_of(&id)
+                    .await?
+                    .map_or(Some(0), |tally| found(&tally)),
+                // A text that cannot be an id names no database.
+                Err(_) => Some(0),
             },
         };
-        Ok(usize::try_from(lines).ok())
+        Ok(lines.and_then(|lines| usize::try_from(lines).ok()))
     }
 
-    /// The `skipped`th newest backup, of a database where one is asked for.
-    async fn last_before(
-        &self,
-        selection: &BackupSelection,
-        skipped: usize,
-    ) -> Result<Option<Cursor>> {
-        let database = selection.database_id.as_deref().map(str::parse);
-        // A text that cannot be an id names no database.
-        let Ok(database) = database.transpose() else {
-            return Ok(None);
-        };
+    /// Where the page after the `skipped` newest of those that match begins.
+    async fn beginning(&self, sieve: &Sieve<'_>, skipped: usize) -> Result<Beginning> {
+        let selection = sieve.selection;
         let backups = &self.installation.repositories.backups;
-        Ok(backups.nth(database.as_ref(), skipped).await?)
+        let last = if selection.is_of_days() {
+            let newest = sieve.until.map(Cursor::before);
+            let days = sieve.stretch(newest.as_ref());
+            backups.nth(days, skipped).await?
+        } else if selection.has_other_filters() {
+            return Ok(Beginning::Read(skipped));
+        } else {
+            let id = selection.database_id.as_deref().unwrap_or_default();
+            match id.parse() {
+                Ok(id) => backups.nth_of_database(&id, skipped).await?,
+                // A text that cannot be an id names no database.
+                Err(_) => None,
+            }
+        };
+        Ok(last.map_or(Beginning::Nowhere, Beginning::After))
     }
 
     async fn walk(
@@ -308,4 +339,16 @@ impl Application {
 fn start_of_day(day: Date) -> Option<Timestamp> {
     let midnight = day.to_zoned(TimeZone::UTC).ok()?;
     Some(midnight.timestamp())
+}
+
+/// How many lines of a database a filter by status finds; `None` where the tally does not tell.
+fn lines_found(tally: &Tally, status: Option<BackupStatus>) -> Option<u64> {
+    match status {
+        None => Some(tally.ever.lines),
+        Some(BackupStatus::Completed) => Some(tally.present),
+        Some(BackupStatus::Failed) => Some(tally.ever.failed),
+        Some(BackupStatus::Damaged) => Some(tally.damage.count),
+        Some(BackupStatus::Deleted) => Some(tally.ever.lines.saturating_sub(tally.standing)),
+        Some(_) => None,
+    }
 }

@@ -34,6 +34,7 @@ mod events;
 mod exports;
 mod faults;
 mod health;
+mod history_numbers;
 mod identity;
 mod intents;
 mod jobs;

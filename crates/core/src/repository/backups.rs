@@ -192,16 +192,26 @@ impl BackupRepository {
             .await
     }
 
-    /// Where the `number`th newest line is, from 1, of one database or of all; `None` when there are
-    /// fewer. Damaged rows count. A cursor of one database is good for [`Self::walk_database`] alone.
-    pub async fn nth(
+    /// Where the `number`th newest line of whole days is, from 1; `None` when there are fewer.
+    /// Damaged rows count. A past day to which somebody writes while it is counted may be a minute
+    /// old.
+    pub async fn nth(&self, days: Stretch<'_>, number: usize) -> StorageResult<Option<Cursor>> {
+        self.history.nth(days, number).await
+    }
+
+    /// How many lines whole days have, damaged ones among them. Past days count as in
+    /// [`Self::nth`].
+    pub async fn count_lines(&self, days: Stretch<'_>) -> StorageResult<usize> {
+        self.history.count(days).await
+    }
+
+    /// Where the `number`th newest line of a database is, from 1; `None` when there are fewer.
+    /// Damaged rows count. The cursor is good for [`Self::walk_database`] alone.
+    pub async fn nth_of_database(
         &self,
-        database: Option<&DatabaseId>,
+        database: &DatabaseId,
         number: usize,
     ) -> StorageResult<Option<Cursor>> {
-        let Some(database) = database else {
-            return self.history.nth(number).await;
-        };
         let lines = Span {
             partition: database.to_string(),
             end: Some(counting::TALLY.to_owned()),

@@ -122,6 +122,14 @@ impl Cursor {
     }
 }
 
+/// What was passed over.
+enum Passed {
+    /// All before this entry, which has the number.
+    To(Cursor),
+    /// All: there are only so many.
+    All(usize),
+}
+
 /// A table of rows by time.
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
@@ -198,33 +206,53 @@ impl Timeline {
         Ok(())
     }
 
-    /// Where the `number`th newest entry is, from 1; `None` when there are fewer. What was counted of
-    /// past days is believed for a minute, unless somebody wrote to them.
-    pub(super) async fn nth(&self, number: usize) -> StorageResult<Option<Cursor>> {
+    /// Where the `number`th newest entry of whole days is, from 1; `None` when there are fewer. What
+    /// was counted of past days is believed for a minute, unless somebody wrote to them.
+    pub(super) async fn nth(
+        &self,
+        days: Stretch<'_>,
+        number: usize,
+    ) -> StorageResult<Option<Cursor>> {
+        match self.pass_over(days, number).await? {
+            Passed::To(cursor) => Ok(Some(cursor)),
+            Passed::All(_) => Ok(None),
+        }
+    }
+
+    /// How many entries whole days have. Past days count as in [`Self::nth`].
+    pub(super) async fn count(&self, days: Stretch<'_>) -> StorageResult<usize> {
+        match self.pass_over(days, usize::MAX).await? {
+            Passed::To(_) => Ok(usize::MAX),
+            Passed::All(entries) => Ok(entries),
+        }
+    }
+
+    async fn pass_over(&self, days: Stretch<'_>, number: usize) -> StorageResult<Passed> {
         let query = Query {
             top: Rows::first_page(DAYS + number / ENTRIES),
-            ..self.days_query(Stretch::WHOLE)
+            ..self.days_query(days)
         };
         let mut days = Rows::new(&*self.tables, &self.days, query);
-        let (mut left, mut place) = (number, 0);
+        let (mut passed, mut place) = (0_usize, 0);
         while let Some(marker) = days.next().await? {
             let day = inverted_day(&marker.entity.key.row);
-            match self.counts.of(&day, &marker.etag) {
-                Some(entries) if entries < left => left -= entries,
-                _ => {
-                    let span = Span::partition(day.as_str());
-                    match self.tables.nth(&self.table, &span, left).await? {
-                        Nth::Row(row) => return Ok(Some(Cursor { day, row })),
-                        Nth::Fewer(entries) => {
-                            left = left.saturating_sub(entries);
-                            self.counts.keep(place, day, marker.etag, entries);
-                        }
+            let left = number.saturating_sub(passed);
+            let known = self.counts.of(&day, &marker.etag);
+            passed += if let Some(entries) = known.filter(|entries| *entries < left) {
+                entries
+            } else {
+                let span = Span::partition(day.as_str());
+                match self.tables.nth(&self.table, &span, left).await? {
+                    Nth::Row(row) => return Ok(Passed::To(Cursor { day, row })),
+                    Nth::Fewer(entries) => {
+                        self.counts.keep(place, day, marker.etag, entries);
+                        entries
                     }
                 }
-            }
+            };
             place += 1;
         }
-        Ok(None)
+        Ok(Passed::All(passed))
     }
 
     /// The entries of `since` and later, up to the end of the day of `until`: a query a day, which

@@ -157,7 +157,7 @@ async fn check_lines(reader: &Repositories) {
     };
     reader.backups.walk(Stretch::WHOLE, visit).await.unwrap();
     for number in 1..=all.len() + 2 {
-        let found = reader.backups.nth(None, number).await.unwrap();
+        let found = reader.backups.nth(Stretch::WHOLE, number).await.unwrap();
         assert_eq!(found.as_ref(), all.get(number - 1), "{number}");
     }
 }

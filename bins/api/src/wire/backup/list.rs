@@ -64,14 +64,33 @@ pub(crate) struct BackupSelection {
 }
 
 impl BackupSelection {
-    /// Whether it filters by more than the database.
-    pub(crate) fn has_other_filters(&self) -> bool {
+    /// Whether it filters by days.
+    pub(crate) fn has_days(&self) -> bool {
+        self.start_date.is_some() || self.end_date.is_some()
+    }
+
+    /// Whether it filters by more than the database and days.
+    fn has_traits(&self) -> bool {
         self.engine_id.is_some()
             || self.status.is_some()
             || self.triggered_by.is_some()
             || self.database_type.is_some()
-            || self.start_date.is_some()
-            || self.end_date.is_some()
+    }
+
+    /// Whether it filters by more than the database.
+    pub(crate) fn has_other_filters(&self) -> bool {
+        self.has_traits() || self.has_days()
+    }
+
+    /// Whether it filters by days at most.
+    pub(crate) fn is_of_days(&self) -> bool {
+        self.database_id.is_none() && !self.has_traits()
+    }
+
+    /// Whether it filters by what tallies tell apart at most: databases, their types and states of
+    /// backups.
+    pub(crate) fn is_of_tallies(&self) -> bool {
+        self.engine_id.is_none() && self.triggered_by.is_none() && !self.has_days()
     }
 }
 

@@ -13,7 +13,7 @@ const OPEN_DAYS: usize = 2;
 
 /// How long a count is believed. An entry that was on its way for longer than the days above is missed
 /// for so long at most.
-const BELIEVED: Duration = Duration::from_secs(60);
+const BELIEVED: Duration = Duration::from_mins(1);
 
 /// Days of which counts are kept: ten years.
 const MOST: usize = 3660;
