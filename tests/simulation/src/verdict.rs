@@ -37,7 +37,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) canary: &'a str,
     /// Slots from here on…
     pub(crate) began_at: Timestamp,
-    /// …until here are looked at.
+    /// …until here are looked at: the last tick may leave one that falls due after it to the next,
+    /// while another job of the database is at work.
+    pub(crate) planned_until: Timestamp,
+    /// When planning ended.
     pub(crate) ended_at: Timestamp,
 }
 

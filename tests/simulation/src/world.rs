@@ -175,6 +175,7 @@ impl World {
             subjects: &self.subjects,
             canary: CANARY,
             began_at,
+            planned_until: ended_at.checked_sub(self.settings.tick)?,
             ended_at,
         };
         let mut outcome = self.judge(&facts);

@@ -33,7 +33,7 @@ pub(super) fn check(content: &Content, facts: &Facts<'_>, found: &mut Vec<String
         for rule in &subject.policy.rules {
             let tier = rule.schedule.tier();
             let slots = Slots::new(&rule.schedule, &subject.policy.timing);
-            for slot in slots.between(facts.began_at, facts.ended_at) {
+            for slot in slots.between(facts.began_at, facts.planned_until) {
                 let has_job = served.contains_key(&(tier, slot));
                 if !has_job && !is_recorded(content, subject, tier, slot) {
                     found.push(format!("I3: {} {tier} slot {slot} is skipped", subject.id));
