@@ -53,12 +53,14 @@ struct Sieve<'a> {
     databases: Option<HashSet<DatabaseId>>,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
+    /// What lies before `until` follows this.
+    newest: Option<Cursor>,
 }
 
 impl Sieve<'_> {
-    /// Its days, up to `newest`.
-    fn stretch<'a>(&self, newest: Option<&'a Cursor>) -> Stretch<'a> {
-        Stretch::WHOLE.after(newest).since(self.from)
+    /// Its days.
+    fn days(&self) -> Stretch<'_> {
+        Stretch::WHOLE.after(self.newest.as_ref()).since(self.from)
     }
 
     fn passes(&self, backup: &Backup) -> bool {
@@ -208,14 +210,14 @@ impl Application {
             None => None,
             Some(id) => Some(self.ids_of_databases(id).await?),
         };
+        let until = selection.end_date.and_then(|day| day.tomorrow().ok());
+        let until = until.and_then(start_of_day);
         Ok(Sieve {
             selection,
             databases,
             from: selection.start_date.and_then(start_of_day),
-            until: selection
-                .end_date
-                .and_then(|day| day.tomorrow().ok())
-                .and_then(start_of_day),
+            until,
+            newest: until.map(Cursor::before),
         })
     }
 
@@ -225,10 +227,7 @@ impl Application {
         let selection = sieve.selection;
         let backups = &self.installation.repositories.backups;
         if selection.has_days() && selection.is_of_days() {
-            let newest = sieve.until.map(Cursor::before);
-            return Ok(Some(
-                backups.count_lines(sieve.stretch(newest.as_ref())).await?,
-            ));
+            return Ok(Some(backups.count_lines(sieve.days()).await?));
         }
         if !selection.is_of_tallies() {
             return Ok(None);
@@ -259,9 +258,7 @@ impl Application {
         let selection = sieve.selection;
         let backups = &self.installation.repositories.backups;
         let last = if selection.is_of_days() {
-            let newest = sieve.until.map(Cursor::before);
-            let days = sieve.stretch(newest.as_ref());
-            backups.nth(days, skipped).await?
+            backups.nth(sieve.days(), skipped).await?
         } else if selection.has_other_filters() {
             return Ok(Beginning::Read(skipped));
         } else {
@@ -285,9 +282,8 @@ impl Application {
         let visit = |backup: Backup, cursor: Cursor| {
             !sieve.passes(&backup) || gathering.take(backup, cursor)
         };
-        let newest = sieve.until.map(Cursor::before);
         let stretch = Stretch::newest(expected)
-            .after(from.or(newest.as_ref()))
+            .after(from.or(sieve.newest.as_ref()))
             .since(sieve.from);
         let backups = &self.installation.repositories.backups;
         match &sieve.selection.database_id {
